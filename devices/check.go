@@ -266,7 +266,7 @@ func (c *checker) event(e *Event) {
 	if e.Level == "" {
 		c.failAt(path, "%s has no level: add `level: info`, suggestion, warning or critical", e.Key)
 	}
-	if e.Message == "" {
+	if e.Message == "" && e.Resolves == "" {
 		c.failAt(path, "%s has no message: add `message:` with a key of templates/messages", e.Key)
 	}
 	for i := range e.Fields {
@@ -314,6 +314,9 @@ func (c *checker) endings(e *Event, path []string) {
 		if _, ok := c.model.Event(e.Resolves); !ok {
 			c.failErr(at(path, "resolves"), unknown("event", e.Resolves, c.model.eventKeys()))
 		}
+	}
+	if e.Resolves != "" && e.Message != "" {
+		c.failAt(at(path, "message"), "the end of %s is told by its `cleared`: take this message away, or people hear it twice", e.Resolves)
 	}
 	resolved := slices.ContainsFunc(c.model.Events, func(o Event) bool { return o.Resolves == e.Key })
 	if e.Cleared != "" && e.When == "" && !resolved {

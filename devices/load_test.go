@@ -356,6 +356,10 @@ func TestWhatDoesNotFitTogetherIsTold(t *testing.T) {
 			`11:22: unknown event "lat"; did you mean "late"?`,
 		},
 		{
+			"end told twice", "broken: {level", "broken: {resolves: late, level",
+			"11:54: the end of late is told by its `cleared`",
+		},
+		{
 			"cleared but never over", "broken: {level", "broken: {cleared: mended, level",
 			"11:21: nothing ends this event",
 		},

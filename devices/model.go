@@ -135,7 +135,7 @@ type Event struct {
 	Fields   []Property // what a device may tell with it; for {field.<key>} in messages
 	Resolves string     // the key of the event that this one ends
 	Level    Level
-	Message  string // the key of the message that tells it
+	Message  string // the key of the message that tells it; empty with Resolves: the end is told by Cleared
 	Cleared  string // the key of the message that tells its end; "": nobody is told
 	Ask      []Option
 	Expires  time.Duration // how long its question can be answered; 0: 2 hours
