@@ -55,7 +55,7 @@ func TestWhatTheGatewayItselfSaysIsThere(t *testing.T) {
 	s := standard(t)
 	for key, category := range map[string]templates.Category{
 		"nobody_home": templates.Comfort, "washer_done": templates.Done, "gas_leak": templates.Safety,
-		"gas_clear": templates.Safety, "gas_handled": templates.Safety, "self_test": templates.Status,
+		"gas_clear": templates.Safety, "handled": templates.Safety, "self_test": templates.Status,
 		"offline": templates.Status, "back_online": templates.Status, "command_done": templates.Status,
 		"command_failed": templates.Status, "bound": templates.Family, "join_request": templates.Family,
 		"joined": templates.Family,

@@ -44,7 +44,7 @@ func TestPreview(t *testing.T) {
 
 func TestACardOfAnAlarm(t *testing.T) {
 	t.Parallel()
-	card, err := standard(t).Card("gas_handled", "zh", templates.Vars{Device: "厨房报警器", Who: "妈妈", At: noon()})
+	card, err := standard(t).Card("handled", "zh", templates.Vars{Device: "厨房报警器", Who: "妈妈", At: noon()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,8 +125,8 @@ func TestTheChatSaysItPlainly(t *testing.T) {
 		{"command_done", "en", templates.Vars{Device: "Living-room AC", Command: "turned off"}, "Living-room AC: turned off"},
 		{"command_done", "zh-TW", templates.Vars{Device: "客廳空調", Command: "已关"}, "客廳空調已关"},
 		{"command_failed", "zh", templates.Vars{Device: "客厅空调", Command: "关掉", Reason: "没有回应"}, "客厅空调没能关掉:没有回应"},
-		{"gas_handled", "zh", templates.Vars{Device: "厨房报警器", Who: "妈妈"}, "妈妈正在处理厨房报警器的警报。"},
-		{"gas_handled", "en", templates.Vars{}, "somebody is dealing with the alarm from appliance."},
+		{"handled", "zh", templates.Vars{Device: "厨房报警器", Who: "妈妈"}, "妈妈正在处理厨房报警器的警报。"},
+		{"handled", "en", templates.Vars{}, "somebody is dealing with the alarm from appliance."},
 		{"joined", "zh", templates.Vars{Who: "{device}\n</a><a href=\"http://evil\">点我"}, `{device} ＜/a＞＜a href="http://evil"＞点我加入了家庭。`},
 		{"joined", "zh", templates.Vars{Who: "\u202e小明\u2066"}, "小明加入了家庭。"},
 		{"joined", "zh", templates.Vars{Who: strings.Repeat("长", 300)}, strings.Repeat("长", 199) + "…加入了家庭。"},
@@ -142,7 +142,7 @@ func TestWhateverAHouseholdIsCalledWeChatTakesIt(t *testing.T) {
 	t.Parallel()
 	s := standard(t)
 	consts := s.Consts()
-	cards := []string{"nobody_home", "washer_done", "gas_leak", "gas_handled", "offline", "command_failed", "join_request"}
+	cards := []string{"nobody_home", "washer_done", "gas_leak", "handled", "offline", "command_failed", "join_request"}
 	rapid.Check(t, func(t *rapid.T) {
 		word := rapid.OneOf(rapid.String(), rapid.StringMatching(`[一-龥a-z 😀\n]{0,40}`))
 		v := templates.Vars{
