@@ -109,28 +109,44 @@ func TestCallbackOfEachKind(t *testing.T) {
 		plain string
 		want  bridge.Inbound
 	}{
-		"text": {doc("text", "<Content><![CDATA[关掉空调 & <谢谢>]]></Content><MsgId>9007199254740993</MsgId>"),
-			bridge.Inbound{Kind: bridge.InText, ID: "9007199254740993", Text: "关掉空调 & <谢谢>"}},
-		"menu tap": {doc("text", "<Content>关掉</Content><MsgId>2</MsgId><bizmsgmenuid>q7.1</bizmsgmenuid>"),
-			bridge.Inbound{Kind: bridge.InText, ID: "2", Text: "关掉", MenuID: "q7.1"}},
-		"voice": {doc("voice", "<MediaId>M1</MediaId><Format>amr</Format><MediaId16K>M16</MediaId16K><Recognition></Recognition><MsgId>3</MsgId>"),
-			bridge.Inbound{Kind: bridge.InVoice, ID: "3", MediaID: "M1", Media16: "M16", Format: "amr"}},
-		"photo": {doc("image", "<PicUrl>http://x</PicUrl><MediaId>M2</MediaId><MsgId>4</MsgId>"),
-			bridge.Inbound{Kind: bridge.InPhoto, ID: "4", MediaID: "M2"}},
+		"text": {
+			doc("text", "<Content><![CDATA[关掉空调 & <谢谢>]]></Content><MsgId>9007199254740993</MsgId>"),
+			bridge.Inbound{Kind: bridge.InText, ID: "9007199254740993", Text: "关掉空调 & <谢谢>"},
+		},
+		"menu tap": {
+			doc("text", "<Content>关掉</Content><MsgId>2</MsgId><bizmsgmenuid>q7.1</bizmsgmenuid>"),
+			bridge.Inbound{Kind: bridge.InText, ID: "2", Text: "关掉", MenuID: "q7.1"},
+		},
+		"voice": {
+			doc("voice", "<MediaId>M1</MediaId><Format>amr</Format><MediaId16K>M16</MediaId16K><Recognition></Recognition><MsgId>3</MsgId>"),
+			bridge.Inbound{Kind: bridge.InVoice, ID: "3", MediaID: "M1", Media16: "M16", Format: "amr"},
+		},
+		"photo": {
+			doc("image", "<PicUrl>http://x</PicUrl><MediaId>M2</MediaId><MsgId>4</MsgId>"),
+			bridge.Inbound{Kind: bridge.InPhoto, ID: "4", MediaID: "M2"},
+		},
 		"video":    {doc("video", "<MediaId>M3</MediaId><MsgId>5</MsgId>"), bridge.Inbound{Kind: bridge.InOther, ID: "5"}},
 		"location": {doc("location", "<Label>x</Label><MsgId>6</MsgId>"), bridge.Inbound{Kind: bridge.InOther, ID: "6"}},
 		"sticker":  {doc("text", "<Content>【收到不支持的消息类型，暂无法显示】</Content><MsgId>7</MsgId>"), bridge.Inbound{Kind: bridge.InOther, ID: "7"}},
 		"unheard":  {doc("hologram", "<MsgId>8</MsgId>"), bridge.Inbound{Kind: bridge.InOther, ID: "8"}},
 		"follow":   {event("subscribe", "<EventKey></EventKey>"), bridge.Inbound{Kind: bridge.InFollow, ID: eventID("subscribe:")}},
-		"follow by code": {event("subscribe", "<EventKey>qrscene_claim-1</EventKey><Ticket>t</Ticket>"),
-			bridge.Inbound{Kind: bridge.InFollow, ID: eventID("subscribe:qrscene_claim-1"), Scene: "claim-1"}},
-		"scan": {event("SCAN", "<EventKey>claim-1</EventKey><Ticket>t</Ticket>"),
-			bridge.Inbound{Kind: bridge.InScan, ID: eventID("SCAN:claim-1"), Scene: "claim-1"}},
+		"follow by code": {
+			event("subscribe", "<EventKey>qrscene_claim-1</EventKey><Ticket>t</Ticket>"),
+			bridge.Inbound{Kind: bridge.InFollow, ID: eventID("subscribe:qrscene_claim-1"), Scene: "claim-1"},
+		},
+		"scan": {
+			event("SCAN", "<EventKey>claim-1</EventKey><Ticket>t</Ticket>"),
+			bridge.Inbound{Kind: bridge.InScan, ID: eventID("SCAN:claim-1"), Scene: "claim-1"},
+		},
 		"unfollow": {event("unsubscribe", ""), bridge.Inbound{Kind: bridge.InUnfollow, ID: eventID("unsubscribe:")}},
 		"click":    {event("CLICK", "<EventKey>home</EventKey>"), bridge.Inbound{Kind: bridge.InClick, ID: eventID("CLICK:home"), Text: "home"}},
-		"receipt": {event("TEMPLATESENDJOBFINISH", "<MsgID>9007199254740993</MsgID><Status>failed:user block</Status>"),
-			bridge.Inbound{Kind: bridge.InReceipt, ID: eventID("TEMPLATESENDJOBFINISH:9007199254740993"),
-				MsgID: "9007199254740993", Status: "failed:user block"}},
+		"receipt": {
+			event("TEMPLATESENDJOBFINISH", "<MsgID>9007199254740993</MsgID><Status>failed:user block</Status>"),
+			bridge.Inbound{
+				Kind: bridge.InReceipt, ID: eventID("TEMPLATESENDJOBFINISH:9007199254740993"),
+				MsgID: "9007199254740993", Status: "failed:user block",
+			},
+		},
 		"scan and wait": {event("scancode_waitmsg", "<EventKey>k</EventKey>"), bridge.Inbound{Kind: bridge.InOther, ID: eventID("scancode_waitmsg:k")}},
 		"declared":      {`<?xml version="1.0" encoding="UTF-8"?>` + doc("text", "<Content>hi</Content><MsgId>9</MsgId>"), bridge.Inbound{Kind: bridge.InText, ID: "9", Text: "hi"}},
 	} {
@@ -333,8 +349,10 @@ func TestAddressCheck(t *testing.T) {
 		"long":          {testToken, "1790000000", strings.Repeat("x", 257), 413, "size"},
 	} {
 		clock := newWatch()
-		query := url.Values{"signature": {util.Signature(row.token, row.timestamp, "n")}, "timestamp": {row.timestamp},
-			"nonce": {"n"}, "echostr": {row.echo}}
+		query := url.Values{
+			"signature": {util.Signature(row.token, row.timestamp, "n")}, "timestamp": {row.timestamp},
+			"nonce": {"n"}, "echostr": {row.echo},
+		}
 		w := httptest.NewRecorder()
 		newCallbackFor(t, &mailbox{}, clock, Options{}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/wechat?"+query.Encode(), nil))
 		if w.Code != row.status || w.Body.String() != row.body {

@@ -14,9 +14,11 @@ type class struct {
 }
 
 // unlisted is the class of a code that is in no table. WeChat adds codes, and a late message is better than a lost one.
-var unlisted = class{home.Retry, 30 * time.Second,
+var unlisted = class{
+	home.Retry, 30 * time.Second,
 	"这个错误码不认识：请在微信的全局返回码页面查询",
-	"This code is unknown here: look it up on WeChat's page of global return codes"}
+	"This code is unknown here: look it up on WeChat's page of global return codes",
+}
 
 // classes are the meanings of WeChat's errcodes for a delivery. Sources: the global return codes,
 // https://developers.weixin.qq.com/doc/oplatform/developers/errCode/errCode.html, and the pages of each API.

@@ -46,9 +46,11 @@ func newTown(t *testing.T) *town {
 	fake, err := fakewechat.New(fakewechat.Options{
 		AppID: testAppID, AppSecret: testSecret, Token: testToken, EncodingAESKey: testKey, CallbackURL: gateway.URL,
 		Users: []fakewechat.User{{Key: "mama", OpenID: openID, Name: "妈妈", Remark: "厨房的妈妈"}},
-		Templates: []fakewechat.Template{{ID: "TPL-ALARM", Title: "设备告警",
+		Templates: []fakewechat.Template{{
+			ID: "TPL-ALARM", Title: "设备告警",
 			Fields: []fakewechat.TemplateField{{Key: "thing1", Label: "设备"}, {Key: "const2", Label: "状态"}, {Key: "time3", Label: "时间"}},
-			Consts: map[string][]string{"const2": {"燃气泄漏"}}}},
+			Consts: map[string][]string{"const2": {"燃气泄漏"}},
+		}},
 		ReceiptDelay: time.Millisecond,
 	})
 	if err != nil {
@@ -153,7 +155,8 @@ func (w *town) scanCode(scene string) {
 func gasAlarm(id string) home.Notification {
 	return home.Notification{ID: id, To: openID, Via: home.Card, URL: "https://home.example/i/1", Card: templates.Card{
 		Form: "alarm", Fields: []templates.CardField{
-			{Key: "device", Value: "厨房燃气"}, {Key: "state", Value: "燃气泄漏"}, {Key: "time3", Value: "2026-01-02 12:00:00"}},
+			{Key: "device", Value: "厨房燃气"}, {Key: "state", Value: "燃气泄漏"}, {Key: "time3", Value: "2026-01-02 12:00:00"},
+		},
 	}}
 }
 
