@@ -32,7 +32,7 @@ func newTab(t *testing.T) *tab {
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)), chromedp.NoSandbox)
 	allocator, cancel := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(cancel)
-	limited, stop := context.WithTimeout(allocator, time.Minute)
+	limited, stop := context.WithTimeout(allocator, 3*time.Minute)
 	t.Cleanup(stop)
 	ctx, cancel := chromedp.NewContext(limited)
 	console := chromedp.Console(ctx)
@@ -84,7 +84,7 @@ func (b *tab) click(name string) {
 // until waits for an expression to become true.
 func (b *tab) until(expression string) {
 	b.t.Helper()
-	if _, err := chromedp.Run(b.ctx, chromedp.Poll[bool]("!!("+expression+")")); err != nil {
+	if _, err := chromedp.Run(b.ctx, chromedp.Poll[bool]("!!("+expression+")", chromedp.WithPollingTimeout(time.Minute))); err != nil {
 		text, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText"))
 		b.t.Fatalf("never: %s (%v)\n%s", expression, err, text)
 	}
@@ -99,7 +99,7 @@ func (b *tab) shows(name, words string) {
 // inPage runs an expression on the document of the page open in the phone.
 func (b *tab) inPage(expression string) {
 	b.t.Helper()
-	b.until(fmt.Sprintf(`((page) => page?.readyState === 'complete' && page.body && (%s))(document.querySelector('[data-test=webview]').contentDocument)`, expression))
+	b.until(fmt.Sprintf(`((page) => page?.documentElement?.dataset.fakeReady === '' && page.URL.includes('/_fake/view') && (%s))(document.querySelector('[data-test=webview]').contentDocument)`, expression))
 }
 
 // shot keeps a picture of the page for a person to look at, when FAKEWECHAT_SHOTS names a folder.

@@ -64,7 +64,8 @@
 //	plus                    more: opens the panel     panel, photo, scan      the panel and its buttons
 //	sheet                   choose a picture or sound label-<n>, recording-<n>  the n-th of the lists, from 0
 //	file                    from this computer        cancel                  close the sheet
-//	menu-<n>, menu-<n>-<m>  the menu bar              webview                 the open page: its frame
+//	menu-<n>, menu-<n>-<m>  the menu bar              webview                 the open page: its frame, of our origin; its
+//	                                                  <html> has data-fake-ready once it can be clicked
 //	page-title, page-close, page-reload               the bar above the page
 //	press                   识别图中的二维码, after a long press (or click, or Enter) on a picture
 //	toast                   what just happened, or went wrong

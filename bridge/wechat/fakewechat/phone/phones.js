@@ -364,6 +364,7 @@ export class Phones {
     page.addEventListener('click', (e) => this.clickPage(e));
     page.addEventListener('contextmenu', (e) => { if (this.pressPicture(e.target)) e.preventDefault(); });
     page.addEventListener('keydown', (e) => { if (e.key === 'Enter') this.pressPicture(e.target); });
+    page.documentElement.dataset.fakeReady = '';
   }
 
   clickPage(e) {

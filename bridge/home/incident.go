@@ -1,0 +1,109 @@
+package home
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"jiaxin/devices"
+)
+
+// raise makes an event known: once per live incident, however often it is reported.
+func (h *Household) raise(d *Device, e *devices.Event, fields map[string]any, now time.Time) {
+	if inc := h.incident(d.Address, e.Key); inc != nil {
+		inc.Count++
+		return
+	}
+	inc := Incident{
+		ID: "i" + strconv.FormatUint(h.next(), 10), Device: d.Address, Event: e.Key,
+		Level: e.Level, At: now, Count: 1, Fields: fields,
+	}
+	h.log(Entry{At: now, What: "event", Device: d.Address, Ref: inc.ID, Detail: e.Key})
+	if h.lasts(d, e) {
+		h.Incidents = append(h.Incidents, inc)
+	}
+	if e.Message != "" {
+		h.announce(d, e, inc, now)
+	}
+}
+
+// lasts says whether the event is a state with an end, or just a moment.
+func (h *Household) lasts(d *Device, e *devices.Event) bool {
+	return e.When != "" || slices.ContainsFunc(h.model(d).Events, func(o devices.Event) bool { return o.Resolves == e.Key })
+}
+
+// announce tells every member, with the event's question if it asks one.
+func (h *Household) announce(d *Device, e *devices.Event, inc Incident, now time.Time) {
+	var q *Question
+	if len(e.Ask) > 0 {
+		q = h.ask(Question{Kind: AskEvent, Device: d.Address, Event: e.Key, Incident: inc.ID, Message: e.Message, Options: eventOptions(e)}, expiry(e), now)
+		for i := range h.Members {
+			q.Asked = append(q.Asked, h.Members[i].OpenID)
+		}
+	}
+	for i := range h.Members {
+		h.notify(&h.Members[i], notice{message: e.Message, device: d, incident: &inc, question: q, level: e.Level}, now)
+	}
+}
+
+func expiry(e *devices.Event) time.Duration {
+	if e.Expires > 0 {
+		return e.Expires
+	}
+	return 2 * time.Hour
+}
+
+// end closes the live incident of a device's event, if there is one: its question is withdrawn and, where the
+// model wants it, everyone hears that it is over.
+func (h *Household) end(d *Device, event string, now time.Time) {
+	inc := h.incident(d.Address, event)
+	if inc == nil {
+		return
+	}
+	over := *inc
+	h.Incidents = slices.DeleteFunc(h.Incidents, func(i Incident) bool { return i.ID == over.ID })
+	h.log(Entry{At: now, What: "ended", Device: d.Address, Ref: over.ID, Detail: event})
+	h.withdraw(func(q *Question) bool { return q.Incident == over.ID })
+	m := h.model(d)
+	if m == nil {
+		return
+	}
+	e, ok := m.Event(event)
+	if !ok || e.Cleared == "" {
+		return
+	}
+	for i := range h.Members {
+		h.notify(&h.Members[i], notice{message: e.Cleared, device: d, incident: &over, level: e.Level}, now)
+	}
+}
+
+// acknowledge notes who deals with an incident, or with a moment that is over already, and tells the others. The first
+// one wins, because a question is answered once.
+func (h *Household) acknowledge(q *Question, by *Member, now time.Time) {
+	level := devices.Warning
+	for i := range h.Incidents {
+		if inc := &h.Incidents[i]; inc.ID == q.Incident {
+			inc.By, level = by.ID, inc.Level
+		}
+	}
+	h.log(Entry{At: now, What: "answer", Device: q.Device, Member: by.ID, Ref: q.Incident, Detail: "handles it"})
+	h.tellHandled(q, by, level, now)
+	h.reply(by, "handling", h.vars(h.Device(q.Device), by.Lang, now), now)
+}
+
+func (h *Household) tellHandled(q *Question, by *Member, level devices.Level, now time.Time) {
+	for i := range h.Members {
+		if m := &h.Members[i]; m.ID != by.ID {
+			h.notify(m, notice{message: "handled", device: h.Device(q.Device), who: by, level: level}, now)
+		}
+	}
+}
+
+func (h *Household) incident(address, event string) *Incident {
+	for i := range h.Incidents {
+		if h.Incidents[i].Device == address && h.Incidents[i].Event == event {
+			return &h.Incidents[i]
+		}
+	}
+	return nil
+}
