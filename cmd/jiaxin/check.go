@@ -1,0 +1,38 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"jiaxin/cmd/internal/app"
+)
+
+type checkCmd struct {
+	Config  string   `short:"c" type:"existingfile" help:"Check this configuration, and the models that it names, too."`
+	Preview bool     `help:"Print every message as its card and its words. 预览所有消息。"`
+	Models  []string `arg:"" optional:"" type:"existingdir" help:"Folders with models/ and messages/ of your own."`
+}
+
+// Run checks everything that would otherwise go wrong at night, and names every mistake with its place.
+func (c *checkCmd) Run() error {
+	folders := c.Models
+	if c.Config != "" {
+		cfg, err := app.LoadConfig(c.Config)
+		if err != nil {
+			return err
+		}
+		folders = append(folders, cfg.Models...)
+		if err := app.CheckDevices(cfg, folders); err != nil {
+			return err
+		}
+	}
+	report, err := app.Check(folders)
+	if err != nil {
+		return err
+	}
+	fmt.Println(report)
+	if c.Preview {
+		return app.Preview(os.Stdout, folders)
+	}
+	return nil
+}
