@@ -26,7 +26,7 @@ import (
 type flags struct {
 	HTTP      string   `default:"127.0.0.1:8090" help:"Address to listen on."`
 	PublicURL string   `name:"public-url" help:"Address by which the gateway and browsers reach this; default: from --http."`
-	Callback  string   `default:"http://127.0.0.1:8080/wechat/callback" help:"Where the gateway listens for WeChat's callbacks."`
+	Callback  string   `default:"http://127.0.0.1:8080/wechat" help:"Where the gateway listens for WeChat's callbacks."`
 	AppID     string   `name:"appid" default:"wx0fa4e0000000d1c5" help:"The account's appid."`
 	AppSecret string   `name:"appsecret" default:"fake-secret-for-tests-only" help:"The account's secret."`
 	Token     string   `default:"fake-token" help:"Token that signs callbacks."`
