@@ -2,14 +2,16 @@ package devices
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // MaxPayload is the longest payload that is decoded, in bytes. Devices are strangers: what they send is flat, typed, known
@@ -22,9 +24,10 @@ func DecodeProperties(m *Model, payload []byte) (map[string]any, error) {
 }
 
 // DecodeEvent reads an up/event payload: an event of the model, with the fields that the model declares for it. A device
-// without a clock leaves "at" out; it is the zero time then.
+// without a clock leaves "at" out; it is the zero time then. With an error it still returns the ID, if there is one: the device
+// must be told that this event will never be taken.
 func DecodeEvent(m *Model, payload []byte) (e EventReport, err error) {
-	var fields json.RawMessage
+	var fields jsontext.Value
 	err = decode(payload, func(o *object, key string) (err error) {
 		switch key {
 		case "id":
@@ -41,15 +44,15 @@ func DecodeEvent(m *Model, payload []byte) (e EventReport, err error) {
 		return err
 	})
 	if err != nil {
-		return EventReport{}, err
+		return EventReport{ID: e.ID}, err
 	}
 	if e.Fields, err = e.checked(m, fields); err != nil {
-		return EventReport{}, err
+		return EventReport{ID: e.ID}, err
 	}
 	return e, nil
 }
 
-func (e EventReport) checked(m *Model, fields json.RawMessage) (map[string]any, error) {
+func (e EventReport) checked(m *Model, fields jsontext.Value) (map[string]any, error) {
 	event, ok := m.Event(e.Event)
 	if !ok {
 		return nil, unknown("event", e.Event, m.eventKeys())
@@ -133,8 +136,8 @@ func decodeValues(payload []byte, known []Property, what string) (map[string]any
 // object is one JSON object being read, token by token: its memory is bounded by the payload's size, and doubled keys,
 // of which two readers could take different ones, are seen.
 type object struct {
-	json *json.Decoder
-	seen map[string]bool
+	json *jsontext.Decoder
+	seen []string // few: the first key that is not known ends the reading
 }
 
 func decode(payload []byte, field func(o *object, key string) error) error {
@@ -144,36 +147,35 @@ func decode(payload []byte, field func(o *object, key string) error) error {
 	if !utf8.Valid(payload) {
 		return errors.New("the payload is not UTF-8")
 	}
-	o := &object{json: json.NewDecoder(bytes.NewReader(payload)), seen: map[string]bool{}}
-	o.json.UseNumber()
+	o := &object{json: jsontext.NewDecoder(bytes.NewBuffer(payload), jsontext.AllowDuplicateNames(true))}
 	if err := o.fields(field); err != nil {
 		return err
 	}
-	if _, err := o.json.Token(); err != io.EOF {
+	if _, err := o.json.ReadToken(); err != io.EOF {
 		return errors.New("something follows the JSON object")
 	}
 	return nil
 }
 
 func (o *object) fields(field func(o *object, key string) error) error {
-	if t, err := o.json.Token(); err != nil || t != json.Delim('{') {
+	if t, err := o.json.ReadToken(); err != nil || t.Kind() != '{' {
 		return errors.New("the payload is not a JSON object")
 	}
-	for o.json.More() {
-		t, err := o.json.Token()
-		key, ok := t.(string)
-		if err != nil || !ok {
+	for o.json.PeekKind() != '}' {
+		t, err := o.json.ReadToken()
+		if err != nil {
 			return errors.New("the payload is not valid JSON")
 		}
-		if o.seen[key] {
+		key := t.String()
+		if slices.Contains(o.seen, key) {
 			return fmt.Errorf("%q is given twice", clip(key))
 		}
-		o.seen[key] = true
+		o.seen = append(o.seen, key)
 		if err := field(o, key); err != nil {
 			return err
 		}
 	}
-	if _, err := o.json.Token(); err != nil {
+	if _, err := o.json.ReadToken(); err != nil {
 		return errors.New("the payload is not valid JSON")
 	}
 	return nil
@@ -181,21 +183,23 @@ func (o *object) fields(field func(o *object, key string) error) error {
 
 // scalar returns a string, float64 or bool.
 func (o *object) scalar(key string) (any, error) {
-	t, err := o.json.Token()
+	t, err := o.json.ReadToken()
 	if err != nil {
 		return nil, fmt.Errorf("the value of %q is not valid JSON", clip(key))
 	}
-	switch v := t.(type) {
-	case string, bool:
-		return v, nil
-	case json.Number:
-		return parseNumber(key, v)
+	switch t.Kind() {
+	case '"':
+		return t.String(), nil
+	case 't', 'f':
+		return t.Bool(), nil
+	case '0':
+		return parseNumber(key, t.String())
 	}
 	return nil, fmt.Errorf("%q must be a single value: no null, list or object", clip(key))
 }
 
-func parseNumber(key string, n json.Number) (any, error) {
-	f, err := n.Float64()
+func parseNumber(key, literal string) (any, error) {
+	f, err := strconv.ParseFloat(literal, 64)
 	if err != nil {
 		return nil, fmt.Errorf("%q is too large a number", clip(key))
 	}
@@ -267,10 +271,10 @@ func (o *object) id(key string) (string, error) {
 }
 
 // raw returns a value unread, to be read once the other keys are known.
-func (o *object) raw(key string) (json.RawMessage, error) {
-	var raw json.RawMessage
-	if err := o.json.Decode(&raw); err != nil {
+func (o *object) raw(key string) (jsontext.Value, error) {
+	raw, err := o.json.ReadValue()
+	if err != nil {
 		return nil, fmt.Errorf("the value of %q is not valid JSON", clip(key))
 	}
-	return raw, nil
+	return slices.Clone(raw), nil
 }

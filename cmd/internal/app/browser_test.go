@@ -56,10 +56,17 @@ func chromium(t *testing.T) string {
 	return ""
 }
 
-// newDemo is the real demo on ports of its own. What "lasts" lasts half a second at most.
+// forDocs tells whether the documentation's pictures are to be made anew.
+func forDocs() bool { return os.Getenv("JIAXIN_DOCS") == "1" }
+
+// newDemo is the real demo on ports of its own. What "lasts" lasts half a second at most, in pictures as long as people see.
 func newDemo(t *testing.T) *Demo {
 	t.Helper()
-	d, err := StartDemo(t.Context(), DemoOptions{HTTP: "127.0.0.1:0", MQTT: "127.0.0.1:0", Data: t.TempDir(), Hold: 500 * time.Millisecond})
+	hold := 500 * time.Millisecond
+	if forDocs() {
+		hold = 5 * time.Second
+	}
+	d, err := StartDemo(t.Context(), DemoOptions{HTTP: "127.0.0.1:0", MQTT: "127.0.0.1:0", Data: t.TempDir(), Hold: hold})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -336,7 +343,7 @@ func (b *tab) photo(name string) {
 	}
 	b.save(filepath.Join(b.t.ArtifactDir(), name), picture)
 	document := map[string]string{"4-answered-1280-light.png": "demo.png", "4-answered-390-light.png": "demo-phone.png"}[name]
-	if document != "" && os.Getenv("JIAXIN_DOCS") == "1" {
+	if document != "" && forDocs() {
 		b.save(filepath.Join("..", "..", "..", "docs", "images", document), picture)
 	}
 }

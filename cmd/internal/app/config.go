@@ -104,8 +104,9 @@ func (c Config) Check() error {
 	return errors.Join(append(errs, err, err2, checkAddress("http", c.HTTP), checkAddress("admin", c.Admin))...)
 }
 
+// checkAddress sees that it is one to listen on; only the admin's may be left out.
 func checkAddress(key, address string) error {
-	if _, _, err := net.SplitHostPort(address); err != nil && (address != "" || key == "http") {
+	if _, _, err := net.SplitHostPort(address); err != nil && (address != "" || key != "admin") {
 		return fmt.Errorf("%s %q is not an address to listen on: write it as 127.0.0.1:8080", key, address)
 	}
 	return nil

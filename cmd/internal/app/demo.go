@@ -70,6 +70,9 @@ func StartDemo(ctx context.Context, o DemoOptions) (*Demo, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if err := checkAddress("--mqtt", o.MQTT); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(o.Data, 0o700); err != nil {
 		return nil, err
 	}
@@ -79,7 +82,8 @@ func StartDemo(ctx context.Context, o DemoOptions) (*Demo, error) {
 	}
 	d := &Demo{base: pageURL(listener.Addr())}
 	if err := d.start(ctx, o, listener); err != nil {
-		return nil, errors.Join(err, listener.Close(), d.Stop(ctx))
+		_ = listener.Close() // where Stop has not, because the server was not there yet
+		return nil, errors.Join(err, d.Stop(ctx))
 	}
 	return d, nil
 }
