@@ -106,11 +106,15 @@ func (a *Appliance) hear(topic string, payload []byte) {
 	}
 }
 
+// receipt is the gateway's last word on an event: kept, or, with a code, refused for good, so that it is not sent again.
 func (a *Appliance) receipt(payload []byte) {
 	r, err := devices.DecodeReply(payload)
-	if err != nil || r.Code != 0 {
-		a.o.Logger.Warn("the gateway did not keep an event", "event", r.ID, "code", r.Code, "message", r.Message, "error", err)
+	if err != nil {
+		a.o.Logger.Warn("a receipt was not understood", "error", err)
 		return
+	}
+	if r.Code != 0 {
+		a.o.Logger.Warn("the gateway refused an event for good", "event", r.ID, "code", r.Code, "message", r.Message)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -6,7 +6,7 @@ import (
 )
 
 // events keeps what happened until the gateway has it: until both the broker's PUBACK and the gateway's own
-// down/reply with code 0 have come for it. Until then it is sent again with the same id, on every connection and
+// down/reply have come for it. Until then it is sent again with the same id, on every connection and
 // at growing intervals. It holds at most maxEvents; one more drops the oldest that is not critical.
 type events struct {
 	retry time.Duration // the first interval

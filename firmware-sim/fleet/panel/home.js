@@ -8,8 +8,8 @@ const words = {
   online: { zh: "在线", en: "online" },
   connecting: { zh: "正在连接…", en: "connecting…" },
   unplugged: { zh: "没插电", en: "unplugged" },
-  plug: { zh: "电源", en: "power socket" },
-  deaf: { zh: "不理人", en: "ignores commands" },
+  plug: { zh: "电源", en: "power" },
+  deaf: { zh: "不理人", en: "not listening" },
   press: { zh: "绑定键", en: "binding key" },
   pressed: { zh: "按了一下绑定键", en: "the key was pressed" },
   label: { zh: "标签", en: "label" },
@@ -42,6 +42,7 @@ function say(el, text, lang) {
   small.textContent = en;
   small.lang = "en";
   el.append(small);
+  el.title = en; // where a card is too narrow for the small words
 }
 
 async function post(body) {
@@ -155,11 +156,13 @@ class Card {
   async act(what) {
     this.note.replaceChildren();
     delete this.note.dataset.said;
+    delete this.note.dataset.problem;
     try {
       this.update(await post({ device: this.key, ...what }));
       return true;
     } catch (error) {
       this.note.textContent = error.message;
+      this.note.dataset.problem = "";
       return false;
     }
   }
@@ -168,7 +171,7 @@ class Card {
     this.state = state;
     this.el.dataset.online = state.online;
     this.el.dataset.plugged = state.plugged;
-    say(this.name, state.name, this.lang);
+    say(this.name, state.name, ""); // in every language: it is what the family calls it
     say(this.presence, this.#presence(state), this.lang);
     this.plug.setAttribute("aria-checked", state.plugged);
     this.deaf.setAttribute("aria-checked", state.deaf);
@@ -193,7 +196,9 @@ class Card {
       this.fact.set(property.key, value);
     }
     const told = property.told.zh === "" ? { zh: "—" } : property.told;
-    say(this.fact.get(property.key), told, this.lang);
+    const value = this.fact.get(property.key), before = value.dataset.said;
+    say(value, told, this.lang);
+    if (before !== undefined && before !== value.dataset.said) light(value);
   }
 
   // #draw hands the state to the drawing: data-<property> for its style rules, --<property> for numbers, words for
@@ -224,6 +229,13 @@ class Card {
   }
 }
 
+// light marks what has just changed, for a moment.
+function light(el) {
+  el.classList.remove("changed");
+  void el.offsetWidth; // so that a second change starts over
+  el.classList.add("changed");
+}
+
 function isPicture(value) {
   return typeof value === "string" && /^https?:\/\//.test(value);
 }
@@ -232,7 +244,7 @@ function isPicture(value) {
 class Home {
   constructor(el) {
     this.el = el;
-    this.lang = ["zh", "en"].includes(el.dataset.lang) ? el.dataset.lang : "";
+    this.lang = [el.dataset.lang, new URLSearchParams(location.search).get("lang")].find((l) => l === "zh" || l === "en") ?? "";
     this.cards = new Map();
     this.grid = make("div", "grid");
     this.notice = make("p", "notice");
@@ -242,14 +254,24 @@ class Home {
     this.#listen();
   }
 
+  // #listen hears of changes while the page can be seen. Browsers open six connections to a server, for all its tabs and
+  // the pages kept for the way back together; with a line for each of those, the next page could ask nothing any more.
   #listen() {
+    this.#hear();
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.source.close() : this.#hear()));
+  }
+
+  // #hear opens the line. What the home is like comes first.
+  #hear() {
+    this.source?.close();
     const source = new EventSource(new URL("events", base));
+    this.source = source;
     source.addEventListener("home", (e) => this.all(JSON.parse(e.data)));
     source.addEventListener("appliance", (e) => this.one(JSON.parse(e.data)));
     source.addEventListener("error", () => {
       this.tell(words.lost);
       // A stream that was refused, and not just lost, is not tried again by the browser itself.
-      if (source.readyState === EventSource.CLOSED) setTimeout(() => this.#listen(), 3000);
+      if (source.readyState === EventSource.CLOSED) setTimeout(() => { if (this.source === source) this.#hear(); }, 3000);
     });
   }
 
