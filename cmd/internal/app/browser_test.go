@@ -229,6 +229,7 @@ func TestDemoInABrowser(t *testing.T) {
 	b.hears("text", "客厅空调已关")
 	b.done(3)
 	b.photos("4-answered")
+	b.illustrate()
 	b.washing()
 	b.gas()
 	b.unplugs()
@@ -317,8 +318,20 @@ func (b *tab) look(width, height int64, scheme string) {
 	b.do("look", chromedp.EmulateViewport(width, height))
 }
 
-// photos keeps pictures of the page for a person to look at, with go test -artifacts; nothing may be wider than the
-// screen. With JIAXIN_DOCS=1 those of the answered question become the pictures of the documentation.
+// illustrate makes the pictures of the documentation, with JIAXIN_DOCS=1.
+func (b *tab) illustrate() {
+	b.t.Helper()
+	if !forDocs() {
+		return
+	}
+	images := filepath.Join("..", "..", "..", "docs", "images")
+	b.picture(filepath.Join(images, "demo.png"), chromedp.CaptureScreenshot())
+	b.look(390, 844, "light")
+	b.picture(filepath.Join(images, "demo-phone.png"), chromedp.Screenshot(chromedp.CSS("#phone")))
+	b.look(1280, 800, "light")
+}
+
+// photos keeps pictures of the page for a person to look at, with go test -artifacts. Nothing may be wider than the screen.
 func (b *tab) photos(moment string) {
 	b.t.Helper()
 	for _, s := range []struct {
@@ -337,19 +350,15 @@ func (b *tab) photos(moment string) {
 
 func (b *tab) photo(name string) {
 	b.t.Helper()
-	picture, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+	b.picture(filepath.Join(b.t.ArtifactDir(), name), chromedp.CaptureScreenshot())
+}
+
+func (b *tab) picture(path string, taken chromedp.Action[[]byte]) {
+	b.t.Helper()
+	picture, err := chromedp.Run(b.ctx, taken)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.save(filepath.Join(b.t.ArtifactDir(), name), picture)
-	document := map[string]string{"4-answered-1280-light.png": "demo.png", "4-answered-390-light.png": "demo-phone.png"}[name]
-	if document != "" && forDocs() {
-		b.save(filepath.Join("..", "..", "..", "docs", "images", document), picture)
-	}
-}
-
-func (b *tab) save(path string, picture []byte) {
-	b.t.Helper()
 	if err := os.WriteFile(path, picture, 0o644); err != nil {
 		b.t.Fatal(err)
 	}

@@ -28,6 +28,7 @@ export class Phones {
     this.title = el('h2', { class: 'fkp-title', 'data-test': 'title' });
     this.clock = el('time', { class: 'fkp-time', 'data-test': 'time' });
     this.chat = el('div', { class: 'fkp-chat', 'data-test': 'chat', role: 'log', 'aria-live': 'polite', tabindex: '0', 'aria-label': this.t.people });
+    this.keepEnd();
     this.empty = this.buildEmpty();
     this.menu = el('nav', { class: 'fkp-menubar', hidden: true });
     this.foot = this.buildFoot();
@@ -79,11 +80,19 @@ export class Phones {
 
   // ---- news ----
 
+  // listen hears of changes while the page can be seen. Browsers open six connections to a server, for all its tabs and
+  // the pages kept for the way back together; with a line for each of those, the next page could ask nothing any more.
   listen() {
-    const events = new EventSource(at('events'));
-    events.onmessage = () => this.refresh();
-    events.onerror = () => this.tell(this.t.lost);
-    document.addEventListener('visibilitychange', () => this.refresh());
+    this.hear();
+    document.addEventListener('visibilitychange', () => { if (document.hidden) this.events.close(); else this.hear(); });
+  }
+
+  // hear opens the line. Its first message is there at once.
+  hear() {
+    if (this.events) this.events.close();
+    this.events = new EventSource(at('events'));
+    this.events.onmessage = () => this.refresh();
+    this.events.onerror = () => this.tell(this.t.lost);
   }
 
   // refresh asks what to show; a change that comes meanwhile makes it ask once more.
@@ -188,7 +197,18 @@ export class Phones {
       this.chat.append(this.message(m));
       this.shown.push(m.id);
     }
-    if (fresh.length) this.chat.scrollTop = this.chat.scrollHeight;
+    if (fresh.length) this.showEnd();
+  }
+
+  showEnd() { this.chat.scrollTop = this.chat.scrollHeight; }
+
+  // keepEnd lets the last message stay in sight when the chat becomes taller or lower.
+  keepEnd() {
+    let atEnd = true, height = 0;
+    this.chat.addEventListener('scroll', () => {
+      if (this.chat.clientHeight === height) atEnd = this.chat.scrollHeight - this.chat.scrollTop - height < 40;
+    });
+    new ResizeObserver(() => { height = this.chat.clientHeight; if (atEnd) this.showEnd(); }).observe(this.chat);
   }
 
   message(m) {
@@ -227,7 +247,7 @@ export class Phones {
 
   picture(m) {
     const press = button('picture-' + m.id, this.t.picture, () => this.offerPress({ message: m.id }), { class: 'fkp-picture' }, el('img', { src: at(m.image), alt: this.t.picture }));
-    press.querySelector('img').addEventListener('load', () => { this.chat.scrollTop = this.chat.scrollHeight; });
+    press.querySelector('img').addEventListener('load', () => this.showEnd());
     return press;
   }
 
@@ -279,7 +299,7 @@ export class Phones {
   togglePanel(open = this.panel.hidden) {
     this.panel.hidden = !open;
     this.plus.setAttribute('aria-expanded', String(open));
-    if (open) this.chat.scrollTop = this.chat.scrollHeight;
+    if (open) this.showEnd();
   }
 
   chooseScan() { this.choose('chooseScan', 'labels', 'label', 'image/*', (file) => this.scan(file)); }
