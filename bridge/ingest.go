@@ -54,7 +54,9 @@ func (b *Bridge) take(m uplink, done func(error)) {
 		b.setAside(m.Message, err, done)
 		return
 	}
-	var d deviceDoc
+	var d struct { // of deviceDoc, because this is read for every message
+		Household string `json:"household"`
+	}
 	_, err = b.get(b.ctx, deviceLane(m.address.ClientID()), &d)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		done(err)
@@ -69,19 +71,19 @@ func (b *Bridge) take(m uplink, done func(error)) {
 			}
 		}
 	}
-	b.route(m, d, in, acknowledge)
+	b.route(m, d.Household, in, acknowledge)
 }
 
 // route gives the input to the household that owns the device. Of a free device only its button matters; what it
 // reports is remembered in memory, so that the home which claims it knows its state.
-func (b *Bridge) route(m uplink, d deviceDoc, in home.Input, done func(error)) {
+func (b *Bridge) route(m uplink, household string, in home.Input, done func(error)) {
 	address := m.address.ClientID()
 	switch {
 	case m.sort == devices.UpButton:
 		go b.pressed(m, done)
-	case d.Household != "":
+	case household != "":
 		b.shadow.owned(address, in)
-		b.submit(d.Household, job{in: in, volatile: m.QoS == 0 && m.sort == devices.UpProperty, done: done})
+		b.submit(household, job{in: in, volatile: m.QoS == 0 && m.sort == devices.UpProperty, done: done})
 	default:
 		b.shadow.note(address, in)
 		done(nil)

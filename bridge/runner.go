@@ -19,9 +19,10 @@ const (
 	lanePrefix  = "hh/"
 	keepHistory = 180 * 24 * time.Hour
 
-	maxBatch   = 256   // inputs of one household that share a commit
-	maxQueue   = 4096  // inputs of one household that may wait
-	maxRunners = 20000 // households kept in memory
+	maxBatch    = 256   // inputs of one household that share a commit
+	maxAttempts = 20    // to commit while another gateway, by mistake, writes to the same store
+	maxQueue    = 4096  // inputs of one household that may wait
+	maxRunners  = 20000 // households kept in memory
 )
 
 func laneOf(household string) string { return lanePrefix + household }
@@ -143,7 +144,7 @@ func (r *runner) take() []job {
 // process steps the batch and commits it. When somebody else committed meanwhile, it starts over from their state.
 func (r *runner) process(jobs []job) error {
 	var err error
-	for range 5 {
+	for range maxAttempts {
 		var effects []home.Effect
 		if effects, err = r.attempt(jobs); err == nil {
 			r.b.perform(r.id, effects)

@@ -109,7 +109,7 @@ func (h *Household) runRules(d *Device, now time.Time) {
 }
 
 func (h *Household) runRule(d *Device, e *devices.Event, active bool, now time.Time) {
-	rule, was := d.Rules[e.Key]
+	_, was := d.Rules[e.Key]
 	switch {
 	case active && !was:
 		if d.Rules == nil {
@@ -118,9 +118,7 @@ func (h *Household) runRule(d *Device, e *devices.Event, active bool, now time.T
 		d.Rules[e.Key] = Rule{Since: now}
 	case !active && was:
 		delete(d.Rules, e.Key)
-		if rule.Raised {
-			h.end(d, e.Key, now)
-		}
+		h.end(d, e.Key, now)
 	}
 }
 

@@ -99,6 +99,7 @@ type Incident struct {
 	Event  string         `json:"event"`
 	Level  devices.Level  `json:"level"`
 	At     time.Time      `json:"at"`
+	Until  time.Time      `json:"until,omitzero"` // over by itself then; zero: its state or another event ends it
 	Count  int            `json:"count"`          // how often it was reported
 	Told   bool           `json:"told,omitempty"` // WeChat's receipt says that it reached somebody
 	By     string         `json:"by,omitempty"`   // the member id of who deals with it

@@ -12,11 +12,12 @@ import (
 func (h *Household) raise(d *Device, e *devices.Event, fields map[string]any, now time.Time) {
 	if inc := h.incident(d.Address, e.Key); inc != nil {
 		inc.Count++
+		inc.Until = h.until(d, e, now)
 		return
 	}
 	inc := Incident{
 		ID: "i" + strconv.FormatUint(h.next(), 10), Device: d.Address, Event: e.Key,
-		Level: e.Level, At: now, Count: 1, Fields: fields,
+		Level: e.Level, At: now, Until: h.until(d, e, now), Count: 1, Fields: fields,
 	}
 	h.log(Entry{At: now, What: "event", Device: d.Address, Ref: inc.ID, Detail: e.Key})
 	if h.lasts(d, e) {
@@ -29,7 +30,29 @@ func (h *Household) raise(d *Device, e *devices.Event, fields map[string]any, no
 
 // lasts says whether the event is a state with an end, or just a moment.
 func (h *Household) lasts(d *Device, e *devices.Event) bool {
-	return e.When != "" || slices.ContainsFunc(h.model(d).Events, func(o devices.Event) bool { return o.Resolves == e.Key })
+	return e.When != "" || h.resolvable(d, e)
+}
+
+// resolvable says whether another event of the device ends this one.
+func (h *Household) resolvable(d *Device, e *devices.Event) bool {
+	return slices.ContainsFunc(h.model(d).Events, func(o devices.Event) bool { return o.Resolves == e.Key })
+}
+
+// same is how long an event that a device publishes, without the state that its When looks at, counts as the same one.
+const same = 10 * time.Minute
+
+// until is when an incident is over by itself: never, if the reported state or another event will end it; else, what
+// the device published was a moment, which its state may still confirm.
+func (h *Household) until(d *Device, e *devices.Event, now time.Time) time.Time {
+	if _, holds := d.Rules[e.Key]; holds || h.resolvable(d, e) {
+		return time.Time{}
+	}
+	return now.Add(same)
+}
+
+// dueIncidents forgets the moments that no state has confirmed. Their questions stay open for as long as they may.
+func (h *Household) dueIncidents(now time.Time) {
+	h.Incidents = slices.DeleteFunc(h.Incidents, func(i Incident) bool { return !i.Until.IsZero() && !now.Before(i.Until) })
 }
 
 // announce tells every member, with the event's question if it asks one.

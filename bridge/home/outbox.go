@@ -59,15 +59,20 @@ const (
 )
 
 // line names the queue that an effect stands in: one person's messages, and one device's commands, go one after the
-// other. "" is no queue.
-func (e *Effect) line() string {
+// other. The zero line is no queue.
+func (e *Effect) line() line {
 	switch e.Kind {
 	case Deliver:
-		return "to " + e.Note.To
+		return line{e.Kind, e.Note.To}
 	case Publish:
-		return "at " + e.Device
+		return line{e.Kind, e.Device}
 	}
-	return ""
+	return line{}
+}
+
+type line struct {
+	kind EffectKind
+	of   string // openid or address
 }
 
 func (e *Effect) critical() bool { return e.Note != nil && e.Note.Level == devices.Critical }
@@ -76,17 +81,16 @@ func (e *Effect) critical() bool { return e.Note != nil && e.Note.Level == devic
 // that stand in no line.
 func (h *Household) heads() []*Effect {
 	var out []*Effect
-	taken := map[string]bool{}
+	taken := map[line]bool{}
 	for _, wanted := range []func(*Effect) bool{
-		func(e *Effect) bool { return e.line() != "" && !e.Leased.IsZero() },
+		func(e *Effect) bool { return e.line() != line{} && !e.Leased.IsZero() },
 		func(e *Effect) bool { return e.critical() },
 		func(*Effect) bool { return true },
 	} {
 		for i := range h.Outbox {
 			e := &h.Outbox[i]
-			line := e.line()
-			if wanted(e) && !taken[line] {
-				taken[line] = line != ""
+			if l := e.line(); wanted(e) && !taken[l] {
+				taken[l] = l != line{}
 				out = append(out, e)
 			}
 		}

@@ -16,13 +16,14 @@ const maxDocument = 320 << 10
 
 // referee watches every step of a household and says which of its promises was broken.
 type referee struct {
-	confirmed int             // hazards that somebody said yes to
-	sent      map[string]bool // the hazardous commands that were handed out
-	way       map[string]home.Effect
+	confirmed int                    // hazards that somebody said yes to
+	sent      map[string]bool        // the hazardous commands that were handed out
+	way       map[string]home.Effect // under way
+	left      map[string]bool        // the goodbyes that came
 }
 
 func newReferee() *referee {
-	return &referee{sent: map[string]bool{}, way: map[string]home.Effect{}}
+	return &referee{sent: map[string]bool{}, way: map[string]home.Effect{}, left: map[string]bool{}}
 }
 
 // step is one step as the referee sees it.
@@ -31,6 +32,7 @@ type step struct {
 	now     time.Time
 	before  *home.Household
 	after   *home.Household
+	size    int // of after's document, in bytes
 	effects []home.Effect
 	history []home.Entry
 }
@@ -48,11 +50,10 @@ func (r *referee) check(s step) error {
 }
 
 func (r *referee) small(s step) error {
-	data, err := json.Marshal(s.after)
-	if err == nil && len(data) > maxDocument {
-		err = fmt.Errorf("the document has %d bytes", len(data))
+	if s.size > maxDocument {
+		return fmt.Errorf("the document has %d bytes", s.size)
 	}
-	return err
+	return nil
 }
 
 func (r *referee) awake(s step) error {
@@ -64,6 +65,7 @@ func (r *referee) awake(s step) error {
 
 // inLine: one message a person and one command a device at a time.
 func (r *referee) inLine(s step) error {
+	delete(r.way, resultOf(s.in))
 	for id, e := range r.way {
 		filed := slices.ContainsFunc(s.after.Outbox, func(o home.Effect) bool { return o.ID == id && !o.Leased.IsZero() })
 		if !filed || !e.Leased.After(s.now) {
@@ -79,6 +81,17 @@ func (r *referee) inLine(s step) error {
 		r.way[e.ID] = e
 	}
 	return nil
+}
+
+// resultOf is the effect whose result the input is.
+func resultOf(in home.Input) string {
+	switch in := in.(type) {
+	case home.Delivered:
+		return in.Effect
+	case home.Published:
+		return in.Effect
+	}
+	return ""
 }
 
 func line(e home.Effect) string {
@@ -165,9 +178,10 @@ func (r *referee) invited(s step) error {
 // erased: who unfollows leaves no openid behind, but for the errand that tells their index.
 func (r *referee) erased(s step) error {
 	left, ok := s.in.(home.Unfollowed)
-	if !ok || s.before.Member(left.From) != nil && s.after.Member(left.From) != nil { // a replay
+	if !ok || r.left[left.ID] { // a replay
 		return nil
 	}
+	r.left[left.ID] = true
 	rest := *s.after
 	rest.Outbox = slices.DeleteFunc(slices.Clone(rest.Outbox), func(e home.Effect) bool { return e.Kind == home.Leave })
 	data, err := json.Marshal(&rest)

@@ -50,6 +50,7 @@ func (Resume) apply(h *Household, now time.Time) {
 
 // lapse ends everything whose time is over.
 func (h *Household) lapse(now time.Time) {
+	h.dueIncidents(now)
 	h.dueQuestions(now)
 	h.dueCommands(now)
 	h.dueClaims(now)
@@ -59,6 +60,9 @@ func (h *Household) lapse(now time.Time) {
 func (h *Household) Due() time.Time {
 	d := &earliest{}
 	h.rulesDue(d)
+	for _, i := range h.Incidents {
+		d.at(i.Until)
+	}
 	for _, q := range h.Questions {
 		if q.open() {
 			d.at(q.Expires)

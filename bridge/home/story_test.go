@@ -224,6 +224,32 @@ func TestGasLeak(t *testing.T) {
 	w.hears(dad, leak, "厨房报警器检测到燃气泄漏!请马上开窗,关掉燃气总阀,不要开关任何电器,到室外再打电话。 [我来处理]")
 }
 
+// A simple washer publishes that it is done and never reports its phase. Each washing is told of.
+func TestAnEventWithoutTheStateThatEndsIt(t *testing.T) {
+	t.Parallel()
+	w := newHome(t, washer)
+	told := func() {
+		w.hears(mum, "▣ 洗衣机 · 衣服洗好了 · 回复“烘干”或“翻动”")
+		w.hears(dad, "▣ 洗衣机 · 衣服洗好了 · 回复“烘干”或“翻动”")
+	}
+	w.publishes(washer, "done")
+	told()
+	w.advance(9 * time.Minute)
+	w.publishes(washer, "done")
+	w.quiet() // the same washing still
+	w.advance(11 * time.Minute)
+	w.publishes(washer, "done")
+	told()
+
+	w.report(washer, props{"phase": "done"}) // the state confirms it, and ends it from now on
+	w.advance(20 * time.Minute)
+	w.publishes(washer, "done")
+	w.quiet()
+	w.report(washer, props{"phase": "idle"})
+	w.publishes(washer, "done")
+	told()
+}
+
 func TestTheSameEventTwiceIsOneEvent(t *testing.T) {
 	t.Parallel()
 	w := newHome(t, gas)

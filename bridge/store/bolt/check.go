@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	runtimemetrics "runtime/metrics"
 	"strings"
 	"time"
 
@@ -20,21 +22,60 @@ const (
 	exitDamaged = 3
 )
 
-const maxFindings = 10 // that one error names
+const (
+	maxFindings = 10        // that one error names
+	minHeap     = 256 << 20 // bytes that a check may take, besides an eighth of the file; for a million documents it takes 50 MB
+)
 
 // Check reads the whole file at path and verifies its structure, every record's CRC and both indexes. Damage is
 // store.ErrCorrupt, with the first findings; other errors mean that it could not look. It opens the file read-only and
-// needs that no store is open on it. On a badly damaged file it can crash the process: see CheckInChild.
+// needs that no store is open on it. On a badly damaged file it can crash the process or leave a goroutine behind
+// that never ends: see CheckInChild.
 func Check(path string) error {
 	db, err := openBolt(path, &bbolt.Options{ReadOnly: true})
 	if err != nil {
 		return err
 	}
-	err = guarded(func() error { return db.View(checkAll) })
+	info, err := os.Stat(path)
 	if err != nil {
-		err = fmt.Errorf("store %s: %w", path, err)
+		return errors.Join(err, db.Close())
 	}
-	return errors.Join(err, db.Close())
+	if err := checkBounded(db, uint64(info.Size())); err != nil {
+		return fmt.Errorf("store %s: %w", path, err)
+	}
+	return db.Close()
+}
+
+// checkBounded ends when the check takes more memory than one of a sound file can: a flipped bit in the length of
+// a page makes bbolt note thousands of millions of pages. What it was doing is then left alone, with the file open.
+func checkBounded(db *bbolt.DB, size uint64) error {
+	done := make(chan error, 1)
+	limit := heap() + minHeap + size/8
+	go func() { done <- guarded(func() error { return db.View(checkAll) }) }()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-done:
+			if err != nil {
+				err = errors.Join(err, db.Close())
+			}
+			return err
+		case <-tick.C:
+			if heap() > limit {
+				return errBloated
+			}
+		}
+	}
+}
+
+var errBloated = fmt.Errorf("%w: a page claims to be larger than the file", store.ErrCorrupt)
+
+// heap is the memory in use, in bytes.
+func heap() uint64 {
+	sample := []runtimemetrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	runtimemetrics.Read(sample)
+	return sample[0].Value.Uint64()
 }
 
 // ExitCode is what the command that CheckInChild runs must exit with after Check returned err.

@@ -112,7 +112,7 @@ func create(path string) error {
 	if err := initialise(tmp.Name()); err != nil {
 		return fmt.Errorf("cannot create store %s: %w", path, err)
 	}
-	if err := tmp.Sync(); err != nil {
+	if err := tmp.Sync(); err != nil { // bbolt synced the data; this takes the rest of the inode along
 		return fmt.Errorf("cannot create store %s: %w", path, err)
 	}
 	return publish(tmp.Name(), path)

@@ -38,6 +38,30 @@ func TestBackoffGrowsToAMinute(t *testing.T) {
 	})
 }
 
+func TestAlarmRingsOnTheMillisecond(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := openWith(t, Options{})
+		late := make(chan time.Duration)
+		go s.Wakes(t.Context(), func(ctx context.Context, d store.Doc) error {
+			late <- time.Since(d.Due)
+			_, err := s.Commit(ctx, d.Lane, store.Write{Key: d.Key, Expect: d.Rev})
+			return err
+		})
+		for _, in := range []time.Duration{0, 300 * time.Millisecond, 700 * time.Millisecond, time.Hour, -time.Minute} {
+			synctest.Wait()
+			due := time.Now().Add(in)
+			_, err := s.Commit(t.Context(), "hh/1", store.Write{Key: "doc", Data: []byte("x"), Due: due})
+			must(t, err)
+			if got, want := <-late, max(-in, 0); got != want {
+				t.Errorf("an alarm in %v rang %v after it, want %v", in, got, want)
+			}
+		}
+		must(t, s.Close())
+		synctest.Wait()
+	})
+}
+
 func TestNewAlarmBeginsAnew(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
