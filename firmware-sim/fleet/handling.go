@@ -92,7 +92,7 @@ type Snapshot struct {
 	Online     bool               `json:"online"`    // and it has said {"online":true}
 	Deaf       bool               `json:"deaf"`
 	Slow       float64            `json:"slow"`    // seconds
-	Waiting    int                `json:"waiting"` // events that the gateway has not confirmed
+	Waiting    int                `json:"waiting"` // events and reports that the gateway has not confirmed
 	Claim      devices.Claim      `json:"claim"`
 	Properties []PropertySnapshot `json:"properties"`
 	Scenes     []Scene            `json:"scenes"`
@@ -122,7 +122,7 @@ func (a *Appliance) Snapshot() Snapshot {
 	return Snapshot{
 		Key: r.Address.Device, Product: r.Address.Product, Device: r.Address.Device, Name: a.name(),
 		Plugged: a.unplug != nil, Connected: a.link != nil, Online: a.told, Deaf: a.deaf, Slow: a.slow.Seconds(),
-		Waiting: len(a.events.queue), Claim: a.o.Model.Claim,
+		Waiting: len(a.events.queue) + a.reports(), Claim: a.o.Model.Claim,
 		Properties: a.properties(), Scenes: a.machine.scenes(),
 	}
 }

@@ -35,6 +35,8 @@ type link struct {
 	done   sync.WaitGroup
 	ctx    context.Context // ends a dial in progress
 
+	reports int // of the state, sent and not acknowledged yet; guarded by the appliance
+
 	mu   sync.Mutex
 	conn net.Conn
 }

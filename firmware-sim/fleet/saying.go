@@ -14,10 +14,33 @@ func (a *Appliance) emit(outputs []output) {
 		if out.event != "" {
 			a.raise(out.event, out.fields)
 		} else if len(out.props) > 0 {
-			a.send(devices.UpProperty, out.props, nil)
+			a.report(out.props)
 		}
 	}
 	a.sendEvents()
+}
+
+// report says a part of the state. a.mu is held.
+func (a *Appliance) report(props map[string]any) {
+	l := a.link
+	if l == nil {
+		return
+	}
+	l.reports++
+	a.send(devices.UpProperty, props, func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		l.reports--
+		a.o.Changed()
+	})
+}
+
+// reports is how many reports of this connection the gateway has not acknowledged yet. a.mu is held.
+func (a *Appliance) reports() int {
+	if a.link == nil {
+		return 0
+	}
+	return a.link.reports
 }
 
 // send queues one message if there is a connection; without one it is lost, as everything but events may be.
