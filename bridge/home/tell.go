@@ -2,6 +2,7 @@ package home
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -26,7 +27,7 @@ type notice struct {
 func (h *Household) notify(to *Member, n notice, now time.Time) {
 	v := h.vars(n.device, to.Lang, now)
 	if n.incident != nil {
-		v.At, v.Fields = n.incident.At.In(h.world.Zone), n.incident.Fields
+		v.At, v.Fields = n.incident.At.In(h.world.Zone), fields(n.device, n.incident)
 	}
 	if n.who != nil {
 		v.Who = n.who.Name
@@ -42,6 +43,16 @@ func (h *Household) notify(to *Member, n notice, now time.Time) {
 		text := h.world.Words.Text(n.message, to.Lang, v)
 		h.send(Notification{To: to.OpenID, Via: Chat, Level: n.level, Text: text, Menu: menu}, n.incident, now)
 	}
+}
+
+// fields are what a message may quote: what the device reports, and over it what came with the event.
+func fields(d *Device, inc *Incident) map[string]any {
+	all := map[string]any{}
+	if d != nil {
+		maps.Copy(all, d.Props)
+	}
+	maps.Copy(all, inc.Fields)
+	return all
 }
 
 // reply answers what a person has just said or done: in the chat if it is open, else as a card if there is one.

@@ -10,6 +10,7 @@ import (
 type checkCmd struct {
 	Config  string   `short:"c" type:"existingfile" help:"Check this configuration, and the models that it names, too."`
 	Preview bool     `help:"Print every message as its card and its words. 预览所有消息。"`
+	Consts  bool     `help:"Print the fixed words that WeChat must approve with each template. 列出要报备的固定词。"`
 	Models  []string `arg:"" optional:"" type:"existingdir" help:"Folders with models/ and messages/ of your own."`
 }
 
@@ -31,6 +32,11 @@ func (c *checkCmd) Run() error {
 		return err
 	}
 	fmt.Println(report)
+	if c.Consts {
+		if err := app.Consts(os.Stdout, folders); err != nil {
+			return err
+		}
+	}
 	if c.Preview {
 		return app.Preview(os.Stdout, folders)
 	}

@@ -144,6 +144,9 @@ func (a *App) startStore(context.Context) error {
 }
 
 func (a *App) startWeChat(context.Context) (err error) {
+	if a.cfg.WeChat.TestAccount {
+		a.log.Warn("wechat.test_account is set: callbacks are taken unencrypted, so this is for trying out only")
+	}
 	a.wechat, err = wechat.New(a.cfg.WeChat.Config, a.wechatOptions())
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"jiaxin/bridge/understand"
 	"jiaxin/devices"
@@ -80,4 +81,26 @@ func Preview(w io.Writer, folders []string) error {
 		return err
 	}
 	return words.Preview(w)
+}
+
+// Consts writes the forms as they are to be applied for on the account's 模板消息 page: each field, and of the const
+// fields the words to be approved.
+func Consts(w io.Writer, folders []string) error {
+	_, words, err := Catalog(folders)
+	if err != nil {
+		return err
+	}
+	consts := words.Consts()
+	for _, f := range words.Forms() {
+		if _, err := fmt.Fprintf(w, "\n%s  %s\n", f.Key, f.Title); err != nil {
+			return err
+		}
+		for _, field := range f.Fields {
+			values := strings.Join(consts[f.Key+"."+field.Key], " | ")
+			if _, err := fmt.Fprintf(w, "  %-8s %s  %s\n", field.Key, field.Label, values); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
