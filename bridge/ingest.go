@@ -147,25 +147,31 @@ func (b *Bridge) pressed(m uplink, done func(error)) {
 		return
 	}
 	waiting, now := "", b.Now()
-	err = b.change(b.ctx, m.address.ClientID(), func(d *deviceDoc) bool {
-		waiting = ""
-		if press.Counter <= d.Counter {
-			return false
-		}
-		d.Counter = press.Counter
-		if d.Household != "" {
-			return true
-		}
-		d.Pressed = now
-		if now.Before(d.Until) {
-			waiting = d.Waiting
-		}
-		return true
+	err = b.change(b.ctx, m.address.ClientID(), func(d *deviceDoc) (risen bool) {
+		waiting, risen = d.press(press.Counter, now)
+		return risen
 	})
 	if err == nil && waiting != "" {
 		err = b.step(b.ctx, waiting, home.Pressed{Device: m.address.ClientID()})
 	}
 	done(err)
+}
+
+// press notes a press of the button, if its counter has risen, and names the household that waits for it. The press of a
+// device that has a home opens nothing.
+func (d *deviceDoc) press(counter uint64, now time.Time) (waiting string, risen bool) {
+	if counter <= d.Counter {
+		return "", false
+	}
+	d.Counter = counter
+	if d.Household != "" {
+		return "", true
+	}
+	d.Pressed = now
+	if now.Before(d.Until) {
+		waiting = d.Waiting
+	}
+	return waiting, true
 }
 
 // The bounds of what is set aside for each device.
@@ -262,8 +268,10 @@ func (s *shadow) get(address string) (map[string]any, bool) {
 	return maps.Clone(d.props), d.online
 }
 
-var _ broker.Handler = (*Bridge)(nil)
-var _ broker.Authenticator = (*Bridge)(nil)
+var (
+	_ broker.Handler       = (*Bridge)(nil)
+	_ broker.Authenticator = (*Bridge)(nil)
+)
 
 // Ready says whether the gateway can keep what it is sent.
 func (b *Bridge) Ready(ctx context.Context) error {

@@ -185,8 +185,13 @@ func TestAuthenticate(t *testing.T) {
 		t.Errorf("granted %+v", g)
 	}
 	for _, tt := range [][3]string{
-		{ac, ac, "secret-" + gas}, {ac, gas, "secret-" + ac}, {gas, ac, "secret-" + ac}, {"standard.ac.unknown", ac, "secret-" + ac},
-		{"x", "x", ""}, {"", "", ""}, {ac, ac, ""},
+		{ac, ac, "secret-" + gas},
+		{ac, gas, "secret-" + ac},
+		{gas, ac, "secret-" + ac},
+		{"standard.ac.unknown", ac, "secret-" + ac},
+		{"x", "x", ""},
+		{"", "", ""},
+		{ac, ac, ""},
 	} {
 		if _, err := w.Authenticate(w.ctx, tt[0], tt[1], []byte(tt[2])); err == nil {
 			t.Errorf("%q was let in", tt)

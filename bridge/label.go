@@ -51,24 +51,11 @@ type Offer struct {
 // Offer prepares the claim of the device whose label was scanned: WeChat makes a code for one person and ten minutes.
 // ErrUnknownLabel says that there is no such label.
 func (b *Bridge) Offer(ctx context.Context, code string) (Offer, error) {
-	code, err := devices.ParseLabelCode(code)
-	if err != nil {
-		return Offer{}, ErrUnknownLabel
-	}
-	var label labelDoc
-	var d deviceDoc
-	hash := devices.HashLabelCode(code)
-	_, err = b.get(ctx, labelLane(hash), &label)
-	if err == nil {
-		_, err = b.get(ctx, deviceLane(label.Device), &d)
-	}
-	if errors.Is(err, store.ErrNotFound) || err == nil && d.Label != hash { // replaced by a newer label
-		return Offer{}, ErrUnknownLabel
-	}
+	device, err := b.labelled(ctx, code)
 	if err != nil {
 		return Offer{}, err
 	}
-	a, err := devices.ParseAddress(label.Device)
+	a, err := devices.ParseAddress(device)
 	if err != nil {
 		return Offer{}, err
 	}
@@ -76,8 +63,26 @@ func (b *Bridge) Offer(ctx context.Context, code string) (Offer, error) {
 	if !ok {
 		return Offer{}, ErrUnknownLabel
 	}
-	follow, err := b.followCode(ctx, label.Device)
+	follow, err := b.followCode(ctx, device)
 	return Offer{Product: model.Name, Follow: follow, For: ticketFor, Press: model.Claim == devices.ClaimButton}, err
+}
+
+// labelled finds the device that has this label now; one whose label was replaced has the old one no more.
+func (b *Bridge) labelled(ctx context.Context, code string) (string, error) {
+	code, err := devices.ParseLabelCode(code)
+	if err != nil {
+		return "", ErrUnknownLabel
+	}
+	var label labelDoc
+	var d deviceDoc
+	hash := devices.HashLabelCode(code)
+	if _, err = b.get(ctx, labelLane(hash), &label); err == nil {
+		_, err = b.get(ctx, deviceLane(label.Device), &d)
+	}
+	if errors.Is(err, store.ErrNotFound) || err == nil && d.Label != hash {
+		return "", ErrUnknownLabel
+	}
+	return label.Device, err
 }
 
 func (b *Bridge) followCode(ctx context.Context, device string) (string, error) {
@@ -99,26 +104,22 @@ func (b *Bridge) redeem(ctx context.Context, scene, openID string) (device strin
 	if !ok {
 		return "", false, nil
 	}
-	by := sha256.Sum256([]byte(openID))
-	who := hex.EncodeToString(by[:])
+	sum := sha256.Sum256([]byte(openID))
+	by := hex.EncodeToString(sum[:])
 	for {
 		var t ticketDoc
 		rev, err := b.get(ctx, ticketLane(ticket), &t)
 		switch {
-		case errors.Is(err, store.ErrNotFound):
+		case errors.Is(err, store.ErrNotFound) || t.By != "" && t.By != by:
 			return "", true, nil
 		case err != nil:
 			return "", false, err
-		case t.By == who:
+		case t.By == by:
 			return t.Device, false, nil
-		case t.By != "":
-			return "", true, nil
 		}
-		t.By = who
-		if err := b.put(ctx, ticketLane(ticket), rev, ticketFor, t); err == nil {
-			return t.Device, false, nil
-		} else if !errors.Is(err, store.ErrConflict) { // else somebody was faster: perhaps WeChat, repeating itself
-			return "", false, err
+		err = b.put(ctx, ticketLane(ticket), rev, ticketFor, ticketDoc{Device: t.Device, By: by})
+		if !errors.Is(err, store.ErrConflict) { // else somebody was faster: perhaps WeChat, repeating itself
+			return t.Device, false, err
 		}
 	}
 }

@@ -1,13 +1,17 @@
 package bridge_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"jiaxin/bridge"
+	"jiaxin/bridge/home"
+	"jiaxin/bridge/store"
 	"jiaxin/devices"
 )
 
@@ -40,6 +44,23 @@ func TestOnePersonsRepeatedScanIsNoSecondUse(t *testing.T) {
 	}
 	all.Wait()
 	w.settled()
+	w.hears(mum, "绑定好了", 1)
+	w.hears(mum, "已经用过", 0)
+}
+
+// WeChat repeats a callback that is still being worked on, and its twin is faster.
+func TestARepeatedScanOvertakesItself(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	scene := w.offer(ac)
+	var once sync.Once
+	w.store.on(func(lane string, writes []store.Write) (bool, error) {
+		if strings.HasPrefix(lane, "ticket/") {
+			once.Do(func() { _, _ = w.bolt.Commit(w.ctx, lane, writes...) })
+		}
+		return true, nil
+	})
+	w.receive(bridge.Inbound{Kind: bridge.InScan, From: mum, Scene: scene})
 	w.hears(mum, "绑定好了", 1)
 	w.hears(mum, "已经用过", 0)
 }
@@ -95,5 +116,39 @@ func TestALabelThatWasReplaced(t *testing.T) {
 		if _, err := w.Offer(w.ctx, code); !errors.Is(err, bridge.ErrUnknownLabel) {
 			t.Errorf("the label %q: %v", code, err)
 		}
+	}
+}
+
+// A home that everybody has left lets its devices go by an errand; whoever scans before it is done gets the device, and
+// not the home.
+func TestTheDeviceOfADesertedHome(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.bind(mum, ac)
+	w.settled()
+	old := w.homeOf(mum).ID
+	w.store.on(func(lane string, _ []store.Write) (bool, error) {
+		if strings.HasPrefix(lane, "dev/") {
+			return false, errors.New("not now")
+		}
+		return true, nil
+	})
+	w.receive(bridge.Inbound{Kind: bridge.InUnfollow, From: mum})
+	w.until("the release has failed", func() bool {
+		left := w.homes()[old].Outbox
+		return len(left) == 1 && left[0].Kind == home.Release && left[0].Leased.IsZero()
+	})
+	w.store.on(nil)
+	w.bind(dad, ac)
+	ctx, stop := context.WithCancel(w.ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- w.Run(ctx) }()
+	w.clock.add(time.Minute)
+	w.settled() // the release comes too late
+	stop()
+	w.must(<-ended)
+	w.report(ac, `{"power":true}`)
+	if h := w.homeOf(dad); h.ID == old || h.Device(ac).Props["power"] != true {
+		t.Errorf("dad's home is %s, and knows %+v", h.ID, h.Device(ac))
 	}
 }

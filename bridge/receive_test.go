@@ -115,6 +115,7 @@ func TestATapGoesToTheHomeThatAsked(t *testing.T) {
 	w.receive(bridge.Inbound{Kind: bridge.InText, From: mum, Text: "我来处理", MenuID: choice})
 	w.hears(dad, "▣ ", 3) // the request, the leak, and who deals with it
 	w.receive(bridge.Inbound{Kind: bridge.InText, From: "openid-thief", Text: "我来处理", MenuID: choice})
+	w.hears("openid-thief", "这个问题已经过期了", 1)
 	if w.homes()[dads].Member("openid-thief") != nil {
 		t.Error("a copied choice let a stranger in")
 	}

@@ -150,36 +150,37 @@ func grant(a devices.Address) broker.Grant {
 
 // claim takes a device for the household, if it is free and, where its model wants that, its button was pressed.
 func (b *Bridge) claim(ctx context.Context, household string, e home.Effect) (home.Input, error) {
-	in := home.Claimed{Effect: e.ID}
-	now := b.Now()
-	err := b.change(ctx, e.Device, func(d *deviceDoc) bool {
-		in = home.Claimed{Effect: e.ID}
+	var in home.Claimed
+	press, now := b.needsPress(e.Device), b.Now()
+	err := b.change(ctx, e.Device, func(d *deviceDoc) (changed bool) {
 		if d.Household != "" && d.Household != household && b.deserted(ctx, d.Household) {
 			d.free()
 		}
-		switch {
-		case d.Household == household: // a repetition
-			in.Bound, in.Name = true, d.Name
-			return false
-		case d.Household != "":
-			in.Taken = d.Household
-			return false
-		case b.needsPress(e.Device) && !now.Before(d.Pressed.Add(pressFor)):
-			in.Press = true
-			d.Waiting, d.Until = household, now.Add(pressFor)
-		default:
-			in.Bound, in.Name = true, d.Name
-			d.Household, d.Pressed, d.Waiting = household, time.Time{}, ""
-		}
-		return true
+		in, changed = d.claim(household, press, now)
+		return changed
 	})
 	if err != nil {
 		return home.Settled{Effect: e.ID, Again: true}, err
 	}
-	if in.Bound {
+	if in.Effect = e.ID; in.Bound {
 		in.Props, in.Online = b.shadow.get(e.Device)
 	}
 	return in, nil
+}
+
+// claim decides about a claim, and says whether the record has changed by it.
+func (d *deviceDoc) claim(household string, press bool, now time.Time) (home.Claimed, bool) {
+	switch {
+	case d.Household == household: // a repetition
+		return home.Claimed{Bound: true, Name: d.Name}, false
+	case d.Household != "":
+		return home.Claimed{Taken: d.Household}, false
+	case press && !now.Before(d.Pressed.Add(pressFor)):
+		d.Waiting, d.Until = household, now.Add(pressFor)
+		return home.Claimed{Press: true}, true
+	}
+	d.Household, d.Pressed, d.Waiting = household, time.Time{}, ""
+	return home.Claimed{Bound: true, Name: d.Name}, true
 }
 
 func (b *Bridge) needsPress(address string) bool {

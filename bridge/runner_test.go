@@ -1,13 +1,16 @@
 package bridge_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"jiaxin/bridge"
+	"jiaxin/bridge/home"
 	"jiaxin/bridge/store"
 	"jiaxin/broker"
 	"jiaxin/devices"
@@ -159,4 +162,48 @@ func TestASecondWriter(t *testing.T) {
 	w.settled()
 	w.hears(mum, "▣ 自检完成", 20)
 	w.hears(mum, "听不懂", 20)
+}
+
+func TestEveryHomeIsResumed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const homes = 600
+	for i := range homes {
+		h := home.New(fmt.Sprintf("h%03d", i), shared())
+		h.Seq = 1
+		h.Outbox = []home.Effect{{
+			ID: "e1", Kind: home.Deliver, At: w.clock.Now(), Leased: w.clock.Now().Add(time.Hour), // under way when the process died
+			Note: &home.Notification{ID: h.ID + "-1", To: fmt.Sprint("openid-", i), Via: home.Chat, Text: "早"},
+		}}
+		data, err := json.Marshal(h)
+		w.must(err)
+		_, err = w.bolt.Commit(w.ctx, "hh/"+h.ID, store.Write{Key: "doc", Data: data}, store.Write{Key: "t/0000000000000001", Data: []byte("{}")})
+		w.must(err)
+	}
+	w.close()
+	w.open()
+	w.hears("", "早", homes)
+}
+
+// A commit that takes long makes the command late; a late one is not sent at all.
+func TestAHazardIsNeverSentLate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.must(w.publish(valve, devices.UpButton, `{"nonce":"n","counter":1}`))
+	w.bind(mum, valve)
+	w.online(valve)
+	w.say(mum, "打开燃气阀")
+	w.hears(mum, "这个操作有危险", 1)
+	w.settled()
+	var once sync.Once
+	w.store.on(func(string, []store.Write) (bool, error) {
+		once.Do(func() { w.clock.add(11 * time.Second) })
+		return true, nil
+	})
+	w.say(mum, "确认打开")
+	w.hears(mum, "没有回应", 1)
+	w.settled()
+	if got := w.sent("down/command"); len(got) > 0 {
+		t.Errorf("sent %q", got)
+	}
 }

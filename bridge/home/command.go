@@ -102,11 +102,21 @@ func (h *Household) start(by *Member, d *Device, m *devices.Model, c Command, sa
 	c.ID = h.ID + "-" + strconv.FormatUint(h.next(), 10)
 	c.Device, c.By, c.At, c.State = d.Address, by.OpenID, now, Sent
 	c.Then = maps.Clone(c.Set)
-	if c.Do != "" {
-		if a, ok := m.Action(c.Do); ok {
-			c.Then = a.Then
-		}
+	if a, ok := m.Action(c.Do); ok {
+		c.Then = a.Then
 	}
+	c.schedule(safe, now)
+	h.supersede(&c)
+	h.Commands = append(h.Commands, c)
+	h.log(Entry{At: now, What: "command", Device: c.Device, Member: by.ID, Ref: c.ID, Detail: describe(c)})
+	h.publish(&c, now)
+	if !d.Online { // the safe direction is worth waiting for, and saying so
+		h.reply(by, "device_offline_trying", h.vars(d, by.Lang, now), now)
+	}
+}
+
+// schedule says until when the command is worth doing, and when it goes out again.
+func (c *Command) schedule(safe bool, now time.Time) {
 	c.Expires = now.Add(commandFor)
 	switch {
 	case c.Hazard:
@@ -115,13 +125,6 @@ func (h *Household) start(by *Member, d *Device, m *devices.Model, c Command, sa
 		c.Expires, c.Resend = now.Add(safeFor), now.Add(resendIn)
 	case c.Do == "": // setting a value twice is setting it once
 		c.Resend = now.Add(resendIn)
-	}
-	h.supersede(&c)
-	h.Commands = append(h.Commands, c)
-	h.log(Entry{At: now, What: "command", Device: c.Device, Member: by.ID, Ref: c.ID, Detail: describe(c)})
-	h.publish(&c, now)
-	if !d.Online { // the safe direction is worth waiting for, and saying so
-		h.reply(by, "device_offline_trying", h.vars(d, by.Lang, now), now)
 	}
 }
 

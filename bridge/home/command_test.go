@@ -40,8 +40,10 @@ func TestHowACommandEnds(t *testing.T) {
 			w.replies(ac, 0, "")
 			w.advance(time.Minute)
 		}, []string{silent, unseen}},
-		{"a late no is a correction", func(w *world) { w.advance(20 * time.Second); w.replies(ac, 1, "门开着") },
-			[]string{silent, "客厅空调说现在做不了:门开着"}},
+		{
+			"a late no is a correction", func(w *world) { w.advance(20 * time.Second); w.replies(ac, 1, "门开着") },
+			[]string{silent, "客厅空调说现在做不了:门开着"},
+		},
 		{"a reply after ten minutes is history", func(w *world) { w.advance(11 * time.Minute); w.replies(ac, 0, "") }, []string{silent}},
 		{"its reply comes twice", func(w *world) {
 			w.report(ac, props{"power": true})

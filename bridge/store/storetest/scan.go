@@ -11,8 +11,15 @@ import (
 func scanPages(t *testing.T, open Open) {
 	f := newFixture(t, open)
 	for _, d := range [][2]string{
-		{"hh/a", "doc"}, {"hh/a", "t/1"}, {"hh/a", "t/2"}, {"hh/a!", "doc"}, {"hh/ab", "doc"}, {"hh/ab", "e"},
-		{"dev/1", "own"}, {"hi/1", "doc"}, {"user/乙", "doc"},
+		{"hh/a", "doc"},
+		{"hh/a", "t/1"},
+		{"hh/a", "t/2"},
+		{"hh/a!", "doc"},
+		{"hh/ab", "doc"},
+		{"hh/ab", "e"},
+		{"dev/1", "own"},
+		{"hi/1", "doc"},
+		{"user/乙", "doc"},
 	} {
 		f.put(d[0], d[1], "x")
 	}
