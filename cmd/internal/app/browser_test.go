@@ -339,8 +339,11 @@ func (b *tab) photos(moment string) {
 		width, height int64
 		scheme, part  string
 	}{
-		{"1280-dark", 1280, 800, "dark", "body"}, {"390-dark", 390, 844, "dark", "body"},
-		{"390-light", 390, 844, "light", "#phone"}, {"390-home", 390, 844, "light", "#home"}, {"1280-light", 1280, 800, "light", "body"},
+		{"1280-dark", 1280, 800, "dark", "body"},
+		{"390-dark", 390, 844, "dark", "body"},
+		{"390-light", 390, 844, "light", "#phone"},
+		{"390-home", 390, 844, "light", "#home"},
+		{"1280-light", 1280, 800, "light", "body"},
 	} {
 		b.look(s.width, s.height, s.scheme)
 		b.until(fmt.Sprintf(`(document.querySelector(%q).scrollIntoView(), document.documentElement.scrollWidth <= innerWidth)`, s.part))
