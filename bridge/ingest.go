@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"jiaxin/bridge/home"
 	"jiaxin/bridge/store"
 	"jiaxin/broker"
@@ -25,13 +27,13 @@ func (b *Bridge) Handle(m broker.Message, done func(error)) {
 		err = errors.New("the topic is another device's")
 	}
 	if err != nil {
-		b.setAside(m, err, done)
+		b.setAside(m, "topic", err, done)
 		return
 	}
 	b.metrics.messages.WithLabelValues(sort).Inc()
 	model, ok := b.World.Models.Model(a.Product)
 	if !ok {
-		b.setAside(m, fmt.Errorf("no model %q", a.Product), done)
+		b.setAside(m, "model", fmt.Errorf("no model %q", a.Product), done)
 		return
 	}
 	b.take(uplink{Message: m, address: a, sort: sort, model: model}, done)
@@ -51,7 +53,7 @@ func (b *Bridge) take(m uplink, done func(error)) {
 		if receipt != "" {
 			b.receipt(m.address, devices.Reply{ID: receipt, Code: 2, Message: err.Error()})
 		}
-		b.setAside(m.Message, err, done)
+		b.setAside(m.Message, m.sort, err, done)
 		return
 	}
 	var d struct { // of deviceDoc, because this is read for every message
@@ -143,7 +145,7 @@ func (b *Bridge) receipt(a devices.Address, r devices.Reply) {
 func (b *Bridge) pressed(m uplink, done func(error)) {
 	press, err := devices.DecodeButton(m.Payload)
 	if err != nil {
-		b.setAside(m.Message, err, done)
+		b.setAside(m.Message, m.sort, err, done)
 		return
 	}
 	waiting, now := "", b.Now()
@@ -167,6 +169,9 @@ func (d *deviceDoc) press(counter uint64, now time.Time) (waiting string, risen 
 	if d.Household != "" {
 		return "", true
 	}
+	if now.Before(d.Contested) { // whose finger it was, nobody can tell
+		return "", true
+	}
 	d.Pressed = now
 	if now.Before(d.Until) {
 		waiting = d.Waiting
@@ -179,10 +184,23 @@ const (
 	oddKept  = 16
 	oddBytes = 4096
 	oddFor   = 7 * 24 * time.Hour
+	oddSaid  = 10 * time.Second // between two lines in the log of one class
 )
 
-// counter spreads set-aside messages over the places that a device has.
-type counter struct{ n atomic.Uint64 }
+// counter spreads set-aside messages over the places that a device has, and keeps them from filling the log.
+type counter struct {
+	n     atomic.Uint64
+	quiet sync.Map // class → *rate.Sometimes
+}
+
+// say logs now and then: a device can send nonsense as fast as its line carries it.
+func (c *counter) say(class string, line func()) {
+	quiet, ok := c.quiet.Load(class)
+	if !ok {
+		quiet, _ = c.quiet.LoadOrStore(class, &rate.Sometimes{Interval: oddSaid})
+	}
+	quiet.(*rate.Sometimes).Do(line)
+}
 
 // oddDoc is a message that could not be understood, kept for the maker.
 type oddDoc struct {
@@ -192,9 +210,13 @@ type oddDoc struct {
 	Payload []byte    `json:"payload"`
 }
 
-func (b *Bridge) setAside(m broker.Message, reason error, done func(error)) {
+// setAside keeps a message that is not understood. Its class is what is wrong with it, roughly: one of a few, never a
+// device's own word. Each class has a line in the log at most every ten seconds; the metric counts them all.
+func (b *Bridge) setAside(m broker.Message, class string, reason error, done func(error)) {
 	b.metrics.odd.Inc()
-	b.Logger.Warn("message set aside", "device", m.Client, "reason", reason)
+	b.odd.say(class, func() {
+		b.Logger.Warn("message set aside; more of this class are only counted for a while", "class", class, "device", m.Client, "reason", reason)
+	})
 	data, err := json.Marshal(oddDoc{At: b.Now(), Topic: m.Topic, Reason: reason.Error(), Payload: m.Payload[:min(len(m.Payload), oddBytes)]})
 	if err != nil {
 		done(err)

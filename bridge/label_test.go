@@ -152,3 +152,25 @@ func TestTheDeviceOfADesertedHome(t *testing.T) {
 		t.Errorf("dad's home is %s, and knows %+v", h.ID, h.Device(ac))
 	}
 }
+
+// Somebody with a photo of the label waits for the owner to press the button.
+func TestAPressBindsNothingThatTwoHomesWaitFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.receive(bridge.Inbound{Kind: bridge.InFollow, From: mum, Scene: w.offer(valve)})
+	w.settled()
+	w.receive(bridge.Inbound{Kind: bridge.InFollow, From: dad, Scene: w.offer(valve)})
+	w.settled()
+	w.hears(dad, "为了安全先不绑定", 1)
+	w.must(w.publish(valve, devices.UpButton, `{"nonce":"n","counter":1}`))
+	w.settled()
+	if got := w.owners(valve); len(got) > 0 {
+		t.Errorf("it belongs to %q", got)
+	}
+	w.clock.add(5 * time.Minute)
+	w.receive(bridge.Inbound{Kind: bridge.InScan, From: mum, ID: "again", Scene: w.offer(valve)})
+	w.settled()
+	w.must(w.publish(valve, devices.UpButton, `{"nonce":"n","counter":2}`))
+	w.settled()
+	w.hears(mum, "绑定好了", 1)
+}

@@ -45,9 +45,10 @@ func (b *Bridge) stopping() bool {
 func (b *Bridge) queue(household string, e home.Effect) {
 	ctx, cancel := context.WithTimeout(b.ctx, e.Leased.Sub(b.Now()))
 	defer cancel()
-	places := b.usual
-	if e.Kind == home.Publish || e.Note != nil && e.Note.Level == devices.Critical {
-		places = b.urgent
+	places := b.places(e)
+	if places == nil {
+		b.performOne(ctx, household, e)
+		return
 	}
 	select {
 	case places <- struct{}{}:
@@ -55,6 +56,18 @@ func (b *Bridge) queue(household string, e home.Effect) {
 		b.performOne(ctx, household, e)
 	case <-ctx.Done():
 	}
+}
+
+// places are the ones that the effect needs: one that calls WeChat may take long, so there are few, and danger has its
+// own. What only writes to the store or towards a device is over at once and waits for nothing.
+func (b *Bridge) places(e home.Effect) chan struct{} {
+	switch {
+	case e.Note != nil && e.Note.Level == devices.Critical:
+		return b.urgent
+	case e.Kind == home.Deliver, e.Kind == home.Profile, e.Kind == home.Fetch:
+		return b.usual
+	}
+	return nil
 }
 
 func (b *Bridge) performOne(ctx context.Context, household string, e home.Effect) {

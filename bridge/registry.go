@@ -23,11 +23,12 @@ type deviceDoc struct {
 	Label     string    `json:"label"`  // hash of its label's code
 	Name      string    `json:"name,omitempty"`
 	Household string    `json:"household,omitempty"`
-	Epoch     uint64    `json:"epoch"`             // raised whenever it becomes free: all earlier rights end
-	Counter   uint64    `json:"counter,omitempty"` // of the last press of its button
-	Pressed   time.Time `json:"pressed,omitzero"`  // when that was
-	Waiting   string    `json:"waiting,omitempty"` // the household that waits for a press
-	Until     time.Time `json:"until,omitzero"`    // and how long
+	Epoch     uint64    `json:"epoch"`              // raised whenever it becomes free: all earlier rights end
+	Counter   uint64    `json:"counter,omitempty"`  // of the last press of its button
+	Pressed   time.Time `json:"pressed,omitzero"`   // when that was
+	Waiting   string    `json:"waiting,omitempty"`  // the household that waits for a press
+	Contested time.Time `json:"contested,omitzero"` // several homes wait for a press: until then it binds it to none
+	Until     time.Time `json:"until,omitzero"`     // and how long
 }
 
 // pressFor is how long a press of the button allows a claim.
@@ -175,6 +176,9 @@ func (d *deviceDoc) claim(household string, press bool, now time.Time) (home.Cla
 		return home.Claimed{Bound: true, Name: d.Name}, false
 	case d.Household != "":
 		return home.Claimed{Taken: d.Household}, false
+	case press && d.Waiting != "" && d.Waiting != household && now.Before(d.Until):
+		d.Contested, d.Pressed = now.Add(pressFor), time.Time{}
+		return home.Claimed{Contested: true}, true
 	case press && !now.Before(d.Pressed.Add(pressFor)):
 		d.Waiting, d.Until = household, now.Add(pressFor)
 		return home.Claimed{Press: true}, true

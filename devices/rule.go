@@ -42,6 +42,11 @@ func (m *Model) Watches(key string) bool {
 	return slices.ContainsFunc(m.rules, func(r rule) bool { return slices.Contains(r.needs, key) })
 }
 
+// LooksAt says whether the When of this event looks at the property.
+func (m *Model) LooksAt(event, key string) bool {
+	return slices.ContainsFunc(m.rules, func(r rule) bool { return r.event == event && slices.Contains(r.needs, key) })
+}
+
 func (r rule) holds(props map[string]any) (holds, known bool) {
 	for _, key := range r.needs {
 		if _, ok := props[key]; !ok {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"jiaxin/devices"
@@ -78,6 +79,29 @@ func (h *Household) join(m Member, now time.Time) {
 	h.Members = append(h.Members, m)
 	h.log(Entry{At: now, What: "member", Member: m.ID, Detail: "joined as " + string(m.Role)})
 	h.file(Effect{ID: h.effectID(), Kind: Enter, OpenID: m.OpenID, At: now})
+	h.brief(h.Member(m.OpenID), now)
+}
+
+// brief tells a new member of the alarms that are going on, which they may answer like everybody else.
+func (h *Household) brief(m *Member, now time.Time) {
+	for i := range h.Incidents {
+		inc := &h.Incidents[i]
+		d := h.Device(inc.Device)
+		if d == nil || h.model(d) == nil || inc.untold() || inc.Level != devices.Critical && inc.Level != devices.Warning {
+			continue
+		}
+		n := notice{device: d, incident: inc, level: inc.Level}
+		for j := range h.Questions {
+			if q := &h.Questions[j]; q.open() && q.Incident == inc.ID {
+				q.Asked = append(q.Asked, m.OpenID)
+				n.question = q
+			}
+		}
+		if e, ok := h.model(d).Event(inc.Event); ok && e.Message != "" {
+			n.message = e.Message
+			h.notify(m, n, now)
+		}
+	}
 }
 
 // part lets the person's index forget this household.
@@ -107,6 +131,13 @@ func (in Profiled) apply(h *Household, now time.Time) {
 		fill(&g.Name, in.Name)
 		fill(&g.Lang, in.Lang)
 		h.askOwners(g, now)
+		v := h.vars(h.Device(g.Device), g.Lang, now)
+		v.Who = g.name()
+		key := "join_asked"
+		if g.Name == "" {
+			key = "join_asked_number"
+		}
+		h.answerTo(g.OpenID, g.Lang, &g.Window, key, v, now)
 	}
 }
 
@@ -116,15 +147,16 @@ func fill(s *string, v string) {
 	}
 }
 
-// Claimed is the outcome of claiming a device: one of Bound, Taken and Press.
+// Claimed is the outcome of claiming a device: one of Bound, Taken, Press and Contested.
 type Claimed struct {
-	Effect string
-	Bound  bool
-	Name   string         // Bound: what the installer called it
-	Props  map[string]any // Bound: what it reported while it belonged to nobody
-	Online bool
-	Taken  string // the household that has it
-	Press  bool   // its button must be pressed first
+	Effect    string
+	Bound     bool
+	Name      string         // Bound: what the installer called it
+	Props     map[string]any // Bound: what it reported while it belonged to nobody
+	Online    bool
+	Taken     string // the household that has it
+	Press     bool   // its button must be pressed first
+	Contested bool   // another home waits for that too: neither gets it now
 }
 
 func (in Claimed) apply(h *Household, now time.Time) {
@@ -137,6 +169,11 @@ func (in Claimed) apply(h *Household, now time.Time) {
 	switch {
 	case in.Bound:
 		h.bind(device, by, in, now)
+	case in.Contested:
+		h.dropClaim(device)
+		if m := h.Member(by); m != nil {
+			h.reply(m, "contested", h.vars(h.unbound(device), m.Lang, now), now)
+		}
 	case in.Press:
 		h.awaitPress(device, by, now)
 	case in.Taken != "":
@@ -179,11 +216,17 @@ func (h *Household) awaitPress(device, by string, now time.Time) {
 		if c := &h.Claims[i]; c.Device == device && !c.Waiting {
 			c.Waiting, c.Until = true, now.Add(claimFor)
 			if m := h.Member(by); m != nil {
-				v := h.vars(&Device{Address: device, Name: h.freeName(&Device{Address: device}, "")}, m.Lang, now)
-				h.reply(m, "press_button", v, now)
+				h.reply(m, "press_button", h.vars(h.unbound(device), m.Lang, now), now)
 			}
 		}
 	}
+}
+
+// unbound is a device that is not the household's yet, by the name of its product.
+func (h *Household) unbound(device string) *Device {
+	d := &Device{Address: device}
+	d.Name = h.freeName(d, "")
+	return d
 }
 
 func (h *Household) dropClaim(device string) {
@@ -191,10 +234,17 @@ func (h *Household) dropClaim(device string) {
 }
 
 func (h *Household) dueClaims(now time.Time) {
-	h.Claims = slices.DeleteFunc(h.Claims, func(c Claiming) bool { return !now.Before(c.Until) })
+	h.Claims = slices.DeleteFunc(h.Claims, func(c Claiming) bool {
+		over := !now.Before(c.Until)
+		if m := h.Member(c.By); over && c.Waiting && m != nil {
+			h.reply(m, "press_missed", h.vars(h.unbound(c.Device), m.Lang, now), now)
+		}
+		return over
+	})
 	h.Guests = slices.DeleteFunc(h.Guests, func(g Guest) bool {
 		over := !now.Before(g.Until)
 		if over {
+			h.answerGuest(&g, "join_lapsed", now)
 			h.part(g.OpenID, now)
 		}
 		return over
@@ -220,6 +270,10 @@ func (h *Household) knock(in Scanned, now time.Time) {
 		h.answerGuest(g, "join_pending", now)
 		return
 	}
+	if h.refused(in.From, now) {
+		h.answerTo(in.From, "zh", &Window{TapUntil: now.Add(time.Minute), TapLeft: 1}, "join_refused", h.vars(nil, "zh", now), now)
+		return
+	}
 	g := Guest{ID: "g" + strconv.FormatUint(h.next(), 10), OpenID: in.From, Lang: "zh", Device: in.Device, Until: now.Add(joinFor)}
 	g.Window.tapped(now)
 	if len(h.Guests) >= maxGuests {
@@ -236,14 +290,18 @@ func (h *Household) answerGuest(g *Guest, message string, now time.Time) {
 	h.answerTo(g.OpenID, g.Lang, &g.Window, message, h.vars(h.Device(g.Device), g.Lang, now), now)
 }
 
+// keepRefused is how long a person who was not let in is answered without asking anybody again.
+const keepRefused = 24 * time.Hour
+
+func (h *Household) refused(openID string, now time.Time) bool {
+	return slices.ContainsFunc(h.Refused, func(s Seen) bool { return s.ID == short(openID) && now.Sub(s.At) < keepRefused })
+}
+
 // askOwners puts the request of a guest, whose name is known by now, to the owners.
 func (h *Household) askOwners(g *Guest, now time.Time) {
 	d := h.Device(g.Device)
-	who := &Member{Name: g.Name}
-	if g.Name == "" {
-		who.Name = "有人"
-	}
-	q := h.ask(Question{Kind: AskJoin, Device: g.Device, Message: "join_request", Options: []Option{
+	who := &Member{Name: g.name()}
+	q := h.ask(Question{Kind: AskJoin, Device: g.Device, Who: who.Name, Message: "join_request", Options: []Option{
 		{Label: devices.Text{"zh": "同意", "en": "agree"}, Say: devices.Words{"zh": {"同意", "好的", "好", "可以"}, "en": {"agree", "yes", "ok"}}, Guest: g.ID},
 		{Label: devices.Text{"zh": "不同意", "en": "refuse"}, Say: devices.Words{"zh": {"不同意", "不", "不行", "不可以"}, "en": {"refuse", "no"}}, Deny: g.ID},
 	}}, joinFor, now)
@@ -253,7 +311,14 @@ func (h *Household) askOwners(g *Guest, now time.Time) {
 			h.notify(m, notice{message: "join_request", device: d, question: q, who: who, level: devices.Info}, now)
 		}
 	}
-	h.answerGuest(g, "join_asked", now)
+}
+
+// name is what the owners are told of who asks: WeChat names nobody, so that they may have to ask for the number.
+func (g *Guest) name() string {
+	if g.Name != "" {
+		return g.Name
+	}
+	return strings.TrimPrefix(g.ID, "g") + "号"
 }
 
 // admit makes a guest a member.
@@ -278,6 +343,7 @@ func (h *Household) admit(by *Member, guest string, now time.Time) {
 func (h *Household) refuse(by *Member, guest string, now time.Time) {
 	if g := h.guestByID(guest); g != nil {
 		h.answerGuest(g, "join_refused", now)
+		h.Refused = append(h.Refused, Seen{ID: short(g.OpenID), At: now})
 		h.part(g.OpenID, now)
 		h.dropGuest(g.OpenID)
 	}
@@ -335,6 +401,10 @@ func (h *Household) succeed(now time.Time) {
 	if len(h.Members) > 0 {
 		if !slices.ContainsFunc(h.Members, func(m Member) bool { return m.Role == Owner }) {
 			h.Members[0].Role = Owner
+			h.withdraw(func(q *Question) bool { return q.Kind == AskJoin })
+			for i := range h.Guests {
+				h.askOwners(&h.Guests[i], now)
+			}
 		}
 		return
 	}

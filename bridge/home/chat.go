@@ -2,6 +2,7 @@ package home
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -101,8 +102,32 @@ func (h *Household) interpret(m *Member, text string, now time.Time) {
 	case understand.Answer:
 		h.tellState(m, h.Device(r.Device), r.Query, now)
 	default:
+		h.notUnderstood(m, text, now)
+	}
+}
+
+// notUnderstood says what is known of words that ask for nothing by themselves: that they come too late, or what is
+// waited for; else, how to say things.
+func (h *Household) notUnderstood(m *Member, text string, now time.Time) {
+	switch q := h.late(m.OpenID, text); {
+	case q != nil:
+		h.stale(m, q, now)
+	case h.danger(""):
+		h.reply(m, "help_danger", h.vars(nil, m.Lang, now), now)
+	default:
 		h.help(m, now)
 	}
+}
+
+// late finds the newest question put to the person which the words would have answered, had it still been open.
+func (h *Household) late(openID, text string) *Question {
+	for i := len(h.Questions) - 1; i >= 0; i-- {
+		q := &h.Questions[i]
+		if !q.open() && q.Kind == AskEvent && slices.Contains(q.Asked, openID) && q.option(text) >= 0 {
+			return q
+		}
+	}
+	return nil
 }
 
 // view is the home as its words are understood.
@@ -163,6 +188,13 @@ func state(m *devices.Model, property string, value any, lang string) string {
 // help says honestly that a sentence was not understood, and what this home understands.
 func (h *Household) help(m *Member, now time.Time) {
 	key, v := "help_no_device", h.vars(nil, m.Lang, now)
+	for i := range h.Questions {
+		if q := &h.Questions[i]; q.open() && q.Kind == AskConfirm && slices.Contains(q.Asked, m.OpenID) {
+			v.Options, _ = h.menu(q, m.Lang)
+			h.reply(m, "confirm_pending", v, now)
+			return
+		}
+	}
 	if examples := understand.Examples(h.view(), m.Lang, 3); len(examples) > 0 {
 		key, v.Options = "help", strings.Join(examples, map[bool]string{true: ", ", false: "、"}[m.Lang == "en"])
 	}

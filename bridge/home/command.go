@@ -78,6 +78,8 @@ func (h *Household) order(by *Member, d *Device, c Command, confirmed bool, now 
 	wire := devices.Command{Set: c.Set, Do: c.Do, With: c.With}
 	hazard, safe := m.Hazardous(wire), m.SafeDirection(wire)
 	switch {
+	case hazard && h.danger(""):
+		h.reply(by, "hazard_in_danger", h.vars(d, by.Lang, now), now)
 	case hazard && !confirmed:
 		h.confirm(by, d, c, now)
 	case !d.Online && !safe:
@@ -327,8 +329,22 @@ func (h *Household) finish(c *Command, s CommandState, reason string, now time.T
 	}
 	v := h.vars(d, by.Lang, now)
 	v.Command = m.Told(devices.Command{Set: c.Set, Do: c.Do, With: c.With}, by.Lang)
-	v.Reason = reason
-	h.reply(by, resultMessage(s, late, reason), v, now)
+	v.Reason = plain(reason)
+	h.reply(by, resultMessage(s, late, v.Reason), v, now)
+}
+
+// maxReason is how much of a device's own words a person is shown, in characters.
+const maxReason = 40
+
+// plain shortens a device's own words, and leaves them out if they lead anywhere: they come from outside.
+func plain(reason string) string {
+	if strings.Contains(reason, "://") || strings.Contains(reason, "www.") || strings.Contains(reason, "【") {
+		return ""
+	}
+	if r := []rune(reason); len(r) > maxReason {
+		return string(r[:maxReason]) + "…"
+	}
+	return reason
 }
 
 func resultMessage(s CommandState, late bool, reason string) string {

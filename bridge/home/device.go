@@ -25,6 +25,7 @@ func (in Properties) apply(h *Household, now time.Time) {
 	maps.Copy(d.Props, in.Values)
 	h.heard(d, now)
 	h.runRules(d, now)
+	h.denied(d, in.Values, now)
 	h.verify(d, now)
 }
 
@@ -44,10 +45,11 @@ type Happened struct {
 
 func (in Happened) apply(h *Household, now time.Time) {
 	d := h.Device(in.Device)
-	if d == nil || slices.Contains(d.Events, in.Report.ID) {
+	id := short(in.Report.ID)
+	if d == nil || slices.Contains(d.Events, id) {
 		return
 	}
-	d.Events = newest(append(d.Events, in.Report.ID), maxEvents)
+	d.Events = newest(append(d.Events, id), maxEvents)
 	h.heard(d, now)
 	m := h.model(d)
 	if m == nil {
@@ -104,6 +106,23 @@ func (h *Household) runRules(d *Device, now time.Time) {
 	for i := range m.Events {
 		if active, ok := known[m.Events[i].Key]; ok {
 			h.runRule(d, &m.Events[i], active, now)
+		}
+	}
+}
+
+// denied ends the incidents that the device published itself and whose state it now reports not to be.
+func (h *Household) denied(d *Device, reported map[string]any, now time.Time) {
+	m := h.model(d)
+	for i := 0; m != nil && i < len(m.Events); i++ {
+		e := &m.Events[i]
+		if _, holds := d.Rules[e.Key]; holds || h.incident(d.Address, e.Key) == nil {
+			continue
+		}
+		for key := range reported {
+			if m.LooksAt(e.Key, key) {
+				h.end(d, e.Key, now)
+				break
+			}
 		}
 	}
 }

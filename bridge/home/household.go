@@ -29,6 +29,7 @@ type Household struct {
 	Questions []Question `json:"questions,omitempty"`
 	Commands  []Command  `json:"commands,omitempty"`
 	Outbox    []Effect   `json:"outbox,omitempty"`
+	Refused   []Seen     `json:"refused,omitempty"` // who was not let in lately, by the hash of their openid
 	Receipts  []Awaited  `json:"receipts,omitempty"`
 	Seen      []Seen     `json:"seen,omitempty"`
 
@@ -77,13 +78,14 @@ type Guest struct {
 
 // Device is one appliance of the household and what it last reported.
 type Device struct {
-	Address string          `json:"address"` // its client id, "<maker>.<model>.<device>"
-	Name    string          `json:"name"`
-	Online  bool            `json:"online"`
-	Props   map[string]any  `json:"props,omitempty"`
-	Heard   time.Time       `json:"heard,omitzero"` // when it last reported anything
-	Rules   map[string]Rule `json:"rules,omitempty"`
-	Events  []string        `json:"events,omitempty"` // the ids of its last events, oldest first
+	Address string             `json:"address"` // its client id, "<maker>.<model>.<device>"
+	Name    string             `json:"name"`
+	Online  bool               `json:"online"`
+	Props   map[string]any     `json:"props,omitempty"`
+	Heard   time.Time          `json:"heard,omitzero"` // when it last reported anything
+	Told    map[string]Telling `json:"told,omitempty"` // by event: how often it was told lately
+	Rules   map[string]Rule    `json:"rules,omitempty"`
+	Events  []string           `json:"events,omitempty"` // the ids of its last events, oldest first
 }
 
 // Rule is the state of one event's When on one device.
@@ -99,12 +101,18 @@ type Incident struct {
 	Event  string         `json:"event"`
 	Level  devices.Level  `json:"level"`
 	At     time.Time      `json:"at"`
-	Until  time.Time      `json:"until,omitzero"` // over by itself then; zero: its state or another event ends it
-	Count  int            `json:"count"`          // how often it was reported
-	Told   bool           `json:"told,omitempty"` // WeChat's receipt says that it reached somebody
-	By     string         `json:"by,omitempty"`   // the member id of who deals with it
+	Last   time.Time      `json:"last,omitzero"`   // when it was reported last
+	Held   bool           `json:"held,omitempty"`  // not told yet: its device tells of danger
+	Hushed time.Time      `json:"hushed,omitzero"` // not told yet: held back until then
+	Until  time.Time      `json:"until,omitzero"`  // over by itself then; zero: its state or another event ends it
+	Count  int            `json:"count"`           // how often it was reported
+	Told   bool           `json:"told,omitempty"`  // WeChat's receipt says that it reached somebody
+	By     string         `json:"by,omitempty"`    // the member id of who deals with it
 	Fields map[string]any `json:"fields,omitempty"`
 }
+
+// untold says that nobody has heard of the incident yet.
+func (i *Incident) untold() bool { return i.Held || !i.Hushed.IsZero() }
 
 // Entry is one line of the household's timeline.
 type Entry struct {
@@ -126,7 +134,7 @@ type Seen struct {
 // The bounds of a household, which keep its document small whatever happens to it.
 const (
 	maxSeen      = 300
-	maxEvents    = 32
+	maxEvents    = 256 // no less than the broker lets be unacknowledged, or a device that sends all again is new
 	maxQuestions = 40
 	maxCommands  = 64
 	maxGuests    = 8
@@ -168,6 +176,12 @@ func (h *Household) Member(openID string) *Member {
 		}
 	}
 	return nil
+}
+
+// short stands for an id where only sameness counts: 64 bits of its hash.
+func short(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return base64.RawURLEncoding.EncodeToString(sum[:8])
 }
 
 func (h *Household) memberByID(id string) *Member {

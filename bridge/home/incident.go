@@ -11,20 +11,44 @@ import (
 // raise makes an event known: once per live incident, however often it is reported.
 func (h *Household) raise(d *Device, e *devices.Event, fields map[string]any, now time.Time) {
 	if inc := h.incident(d.Address, e.Key); inc != nil {
-		inc.Count++
-		inc.Until = h.until(d, e, now)
+		h.repeat(d, e, inc, now)
 		return
 	}
 	inc := Incident{
 		ID: "i" + strconv.FormatUint(h.next(), 10), Device: d.Address, Event: e.Key,
-		Level: e.Level, At: now, Until: h.until(d, e, now), Count: 1, Fields: fields,
+		Level: e.Level, At: now, Last: now, Until: h.until(d, e, now), Count: 1, Fields: fields,
+	}
+	if !h.lasts(d, e) {
+		h.tell(d, e, &inc, now)
+		return
+	}
+	h.Incidents = append(h.Incidents, inc)
+	h.tell(d, e, &h.Incidents[len(h.Incidents)-1], now)
+}
+
+// repeat notes that a live incident was reported again. Danger that was not heard of for a while is told again: its end
+// may have been lost, and whoever dealt with it then may believe it over.
+func (h *Household) repeat(d *Device, e *devices.Event, inc *Incident, now time.Time) {
+	again := e.Level == devices.Critical && now.Sub(inc.Last) > same
+	inc.Count++
+	inc.Last, inc.Until = now, h.until(d, e, now)
+	if again && inc.Hushed.IsZero() {
+		inc.By = ""
+		h.tell(d, e, inc, now)
+	}
+}
+
+// tell announces an incident, or holds it back if its like was told too often.
+func (h *Household) tell(d *Device, e *devices.Event, inc *Incident, now time.Time) {
+	if inc.Held = e.Level != devices.Critical && h.danger(d.Address); inc.Held {
+		return // nobody has an ear for it while the same device tells of danger
+	}
+	if inc.Hushed = h.hush(d, e, now); !inc.Hushed.IsZero() {
+		return
 	}
 	h.log(Entry{At: now, What: "event", Device: d.Address, Ref: inc.ID, Detail: e.Key})
-	if h.lasts(d, e) {
-		h.Incidents = append(h.Incidents, inc)
-	}
 	if e.Message != "" {
-		h.announce(d, e, inc, now)
+		h.announce(d, e, *inc, now)
 	}
 }
 
@@ -41,11 +65,15 @@ func (h *Household) resolvable(d *Device, e *devices.Event) bool {
 // same is how long an event that a device publishes, without the state that its When looks at, counts as the same one.
 const same = 10 * time.Minute
 
-// until is when an incident is over by itself: never, if the reported state or another event will end it; else, what
-// the device published was a moment, which its state may still confirm.
+// until is when an incident is over by itself: never, if the reported state will end it; if another event should, then
+// when even its question is no longer open, because that event may have been lost; else, what the device published was a
+// moment, which its state may still confirm.
 func (h *Household) until(d *Device, e *devices.Event, now time.Time) time.Time {
-	if _, holds := d.Rules[e.Key]; holds || h.resolvable(d, e) {
+	if _, holds := d.Rules[e.Key]; holds {
 		return time.Time{}
+	}
+	if h.resolvable(d, e) {
+		return now.Add(expiry(e))
 	}
 	return now.Add(same)
 }
@@ -58,6 +86,7 @@ func (h *Household) dueIncidents(now time.Time) {
 // announce tells every member, with the event's question if it asks one.
 func (h *Household) announce(d *Device, e *devices.Event, inc Incident, now time.Time) {
 	var q *Question
+	h.withdraw(func(o *Question) bool { return o.Kind == AskEvent && o.Device == d.Address && o.Event == e.Key })
 	if len(e.Ask) > 0 {
 		q = h.ask(Question{Kind: AskEvent, Device: d.Address, Event: e.Key, Incident: inc.ID, Message: e.Message, Options: eventOptions(e)}, expiry(e), now)
 		for i := range h.Members {
@@ -85,6 +114,10 @@ func (h *Household) end(d *Device, event string, now time.Time) {
 	}
 	over := *inc
 	h.Incidents = slices.DeleteFunc(h.Incidents, func(i Incident) bool { return i.ID == over.ID })
+	defer h.resume(d, now)
+	if over.untold() {
+		return
+	}
 	h.log(Entry{At: now, What: "ended", Device: d.Address, Ref: over.ID, Detail: event})
 	h.withdraw(func(q *Question) bool { return q.Incident == over.ID })
 	m := h.model(d)
@@ -111,7 +144,11 @@ func (h *Household) acknowledge(q *Question, by *Member, now time.Time) {
 	}
 	h.log(Entry{At: now, What: "answer", Device: q.Device, Member: by.ID, Ref: q.Incident, Detail: "handles it"})
 	h.tellHandled(q, by, level, now)
-	h.reply(by, "handling", h.vars(h.Device(q.Device), by.Lang, now), now)
+	key := "handling"
+	if len(h.Members) == 1 {
+		key = "handling_alone"
+	}
+	h.reply(by, key, h.vars(h.Device(q.Device), by.Lang, now), now)
 }
 
 func (h *Household) tellHandled(q *Question, by *Member, level devices.Level, now time.Time) {

@@ -61,11 +61,13 @@ const (
 // line names the queue that an effect stands in: one person's messages, and one device's commands, go one after the
 // other. The zero line is no queue.
 func (e *Effect) line() line {
-	switch e.Kind {
-	case Deliver:
+	switch {
+	case e.Kind == Deliver:
 		return line{e.Kind, e.Note.To}
-	case Publish:
+	case e.Kind == Publish:
 		return line{e.Kind, e.Device}
+	case e.Kind == Claim, e.Kind == Release: // or a device could be freed that was just claimed again
+		return line{Claim, e.Device}
 	}
 	return line{}
 }
@@ -111,7 +113,7 @@ func (h *Household) outboxDue(due *earliest) {
 }
 
 // file puts an effect into the outbox. A full outbox drops its oldest notification, a critical one only if there is no
-// other, with a line in the timeline.
+// other, with a line in the timeline. One that is being performed stays.
 func (h *Household) file(e Effect) {
 	if len(h.Outbox) >= maxOutbox {
 		h.dropOldest(e.At)
@@ -120,9 +122,9 @@ func (h *Household) file(e Effect) {
 }
 
 func (h *Household) dropOldest(now time.Time) {
-	i := slices.IndexFunc(h.Outbox, func(e Effect) bool { return e.Kind == Deliver && !e.critical() })
+	i := slices.IndexFunc(h.Outbox, func(e Effect) bool { return e.Kind == Deliver && e.Leased.IsZero() && !e.critical() })
 	if i < 0 {
-		i = slices.IndexFunc(h.Outbox, func(e Effect) bool { return e.Kind == Deliver })
+		i = slices.IndexFunc(h.Outbox, func(e Effect) bool { return e.Kind == Deliver && e.Leased.IsZero() })
 	}
 	if i < 0 {
 		return

@@ -276,12 +276,15 @@ func TestACrashRepeatsWhatIsUnderWay(t *testing.T) {
 
 func TestAFullOutboxDropsTheOldestThatIsNotCritical(t *testing.T) {
 	t.Parallel()
-	w := newHome(t, gas)
-	w.deliver = func(home.Notification) home.Delivered { return home.Delivered{Outcome: home.Retry} }
+	w := newHome(t, gas, washer)
+	w.deliver = func(home.Notification) home.Delivered {
+		return home.Delivered{Outcome: home.Retry, After: 48 * time.Hour}
+	}
 	w.swift = true
 	w.report(gas, props{"leaking": true})
-	for range 400 {
-		w.publishes(gas, "self_test")
+	for range 200 {
+		w.publishes(washer, "done")
+		w.advance(11 * time.Minute)
 	}
 	critical := 0
 	for _, e := range w.h.Outbox {

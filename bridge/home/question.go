@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/text/width"
+
 	"jiaxin/bridge/understand"
 	"jiaxin/devices"
 )
@@ -20,6 +22,7 @@ type Question struct {
 	Message  string    `json:"message"` // the key of its words
 	Options  []Option  `json:"options"`
 	InFull   bool      `json:"in_full,omitempty"` // only its words, or a tap, answer it: never a number
+	Who      string    `json:"who,omitempty"`     // whom it is about
 	Asked    []string  `json:"asked"`             // openids
 	At       time.Time `json:"at"`
 	Expires  time.Time `json:"expires"`
@@ -100,7 +103,11 @@ func (h *Household) withdraw(about func(*Question) bool) {
 
 func (h *Household) dueQuestions(now time.Time) {
 	for i := range h.Questions {
-		if q := &h.Questions[i]; q.open() && !now.Before(q.Expires) {
+		q := &h.Questions[i]
+		if q.open() && q.InFull && now.Before(q.At) { // the clock was set back: nobody knows how old this is
+			q.Closed = Withdrawn
+		}
+		if q.open() && !now.Before(q.Expires) {
 			q.Closed = Expired
 			h.log(Entry{At: now, What: "answer", Device: q.Device, Ref: q.ID, Detail: "expired"})
 		}
@@ -142,14 +149,16 @@ type match struct {
 // answers lists the open questions put to the person which the words answer, one match a question. Having asked back
 // which one was meant, the answer to that comes before all others.
 func (h *Household) answers(openID, words string) []match {
-	said := understand.Normal(words)
+	if strings.ContainsAny(words, "?？") { // a question is never an answer
+		return nil
+	}
 	var found, which []match
 	for i := range h.Questions {
 		q := &h.Questions[i]
 		if !q.open() || !slices.Contains(q.Asked, openID) {
 			continue
 		}
-		if opt := q.option(said); opt >= 0 {
+		if opt := q.option(words); opt >= 0 {
 			found = append(found, match{q, opt})
 			if q.Kind == AskWhich {
 				which = found[len(found)-1:]
@@ -164,10 +173,14 @@ func (h *Household) answers(openID, words string) []match {
 
 // option finds the one answer that the normalised words are, -1 if none or several. A number counts from 1 as the menu
 // was listed, but never confirms something hazardous.
-func (q *Question) option(said string) int {
+func (q *Question) option(words string) int {
+	said, as := understand.Normal(words), understand.Normal
+	if q.InFull {
+		said, as = strictly(words), strictly
+	}
 	var found []int
 	for i := range q.Options {
-		if q.Options[i].is(said) {
+		if q.Options[i].is(said, as) {
 			found = append(found, i)
 		}
 	}
@@ -181,13 +194,19 @@ func (q *Question) option(said string) int {
 }
 
 // is says whether the normalised words are one of the option's phrases.
-func (o *Option) is(said string) bool {
+func (o *Option) is(said string, as func(string) string) bool {
 	for _, phrases := range o.Say {
-		if slices.ContainsFunc(phrases, func(p string) bool { return said != "" && understand.Normal(p) == said }) {
+		if slices.ContainsFunc(phrases, func(p string) bool { return said != "" && as(p) == said }) {
 			return true
 		}
 	}
 	return false
+}
+
+// strictly is what was said with nothing taken away but pauses: what is put in full counts only as it was put.
+func strictly(words string) string {
+	s := strings.ToLower(width.Fold.String(strings.TrimSpace(words)))
+	return strings.NewReplacer(" ", "", ",", "", ":", "").Replace(strings.TrimRight(s, "。.!"))
 }
 
 // answer does what the option says, or tells honestly that it is too late.
@@ -229,6 +248,9 @@ func (h *Household) carryOut(by *Member, q Question, o Option, now time.Time) {
 func (h *Household) stale(by *Member, q *Question, now time.Time) {
 	v := h.vars(h.Device(q.Device), by.Lang, now)
 	key := map[Closing]string{Answered: "answered_already", Expired: "question_expired", Withdrawn: "question_over"}[q.Closed]
+	if q.By == by.ID {
+		key = "answered_by_you"
+	}
 	if m := h.memberByID(q.By); m != nil {
 		v.Who = m.Name
 	}
@@ -239,8 +261,8 @@ func (h *Household) stale(by *Member, q *Question, now time.Time) {
 func (h *Household) which(by *Member, found []match, now time.Time) {
 	back := Question{Kind: AskWhich, Message: "which_question"}
 	for _, f := range found {
-		name := ""
-		if d := h.Device(f.q.Device); d != nil {
+		name := f.q.Who
+		if d := h.Device(f.q.Device); d != nil && name == "" {
 			name = d.Name
 		}
 		label, say := devices.Text{}, devices.Words{}
@@ -259,9 +281,9 @@ func (h *Household) which(by *Member, found []match, now time.Time) {
 
 // askBack puts a short-lived question to one person in the chat. Asked again which one they mean, only the latest counts.
 func (h *Household) askBack(to *Member, q Question, now time.Time) {
-	if q.Kind == AskWhich {
-		h.withdraw(func(o *Question) bool { return o.Kind == AskWhich && slices.Equal(o.Asked, []string{to.OpenID}) })
-	}
+	h.withdraw(func(o *Question) bool { // the last one counts
+		return o.Kind == q.Kind && (q.Kind == AskWhich || o.Device == q.Device) && slices.Equal(o.Asked, []string{to.OpenID})
+	})
 	q.Asked = []string{to.OpenID}
 	filed := h.ask(q, askBackFor, now)
 	h.notify(to, notice{message: q.Message, device: h.Device(q.Device), question: filed, level: devices.Info, chatOnly: true}, now)

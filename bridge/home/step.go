@@ -51,6 +51,7 @@ func (Resume) apply(h *Household, now time.Time) {
 // lapse ends everything whose time is over.
 func (h *Household) lapse(now time.Time) {
 	h.dueIncidents(now)
+	h.dueHushed(now)
 	h.dueQuestions(now)
 	h.dueCommands(now)
 	h.dueClaims(now)
@@ -62,6 +63,7 @@ func (h *Household) Due() time.Time {
 	h.rulesDue(d)
 	for _, i := range h.Incidents {
 		d.at(i.Until)
+		d.at(i.Hushed)
 	}
 	for _, q := range h.Questions {
 		if q.open() {
@@ -96,6 +98,8 @@ func (h *Household) prune(now time.Time) {
 	h.Seen = newest(h.Seen, maxSeen)
 	h.Questions = slices.DeleteFunc(h.Questions, func(q Question) bool { return !q.open() && now.Sub(q.At) > keepAnswered })
 	h.Questions = trim(h.Questions, maxQuestions, func(q Question) bool { return !q.open() })
+	h.Refused = slices.DeleteFunc(h.Refused, func(s Seen) bool { return now.Sub(s.At) > keepRefused })
+	h.Refused = newest(h.Refused, maxGuests*8)
 	h.Receipts = slices.DeleteFunc(h.Receipts, func(r Awaited) bool { return now.Sub(r.At) > keepReceipt })
 	h.Receipts = newest(h.Receipts, maxReceipts)
 	h.pruneCommands(now)
