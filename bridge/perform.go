@@ -102,6 +102,8 @@ func (b *Bridge) do(ctx context.Context, household string, e home.Effect) (home.
 		return b.profile(ctx, e)
 	case home.Fetch:
 		return b.fetch(ctx, household, e)
+	case home.Erase:
+		return settled(e, b.erase(ctx, household, e.Member))
 	case home.Forward:
 		return settled(e, b.step(ctx, e.To, home.Scanned{From: e.OpenID, ID: household + e.ID, Device: e.Device}))
 	}
@@ -163,7 +165,7 @@ func (b *Bridge) fetch(ctx context.Context, household string, e home.Effect) (ho
 	if err != nil {
 		return settled(e, err)
 	}
-	doc, err := json.Marshal(storedMedia{Kind: e.Media.Kind, MIME: mime, Data: data})
+	doc, err := json.Marshal(storedMedia{Kind: e.Media.Kind, Member: e.Member, MIME: mime, Data: data})
 	if err != nil {
 		return settled(e, err)
 	}
@@ -173,7 +175,8 @@ func (b *Bridge) fetch(ctx context.Context, household string, e home.Effect) (ho
 
 // storedMedia is a voice or photo as it is kept, for three days.
 type storedMedia struct {
-	Kind string `json:"kind"`
-	MIME string `json:"mime"`
-	Data []byte `json:"data"`
+	Kind   string `json:"kind"`
+	Member string `json:"member"` // whose it is, by member id
+	MIME   string `json:"mime"`
+	Data   []byte `json:"data"`
 }

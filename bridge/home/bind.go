@@ -377,6 +377,7 @@ func (in Unfollowed) apply(h *Household, now time.Time) {
 	}
 	if m != nil {
 		h.log(Entry{At: now, What: "member", Member: m.ID, Detail: "left"})
+		h.file(Effect{ID: h.effectID(), Kind: Erase, Member: m.ID, At: now})
 		h.Members = slices.DeleteFunc(h.Members, func(o Member) bool { return o.OpenID == in.From })
 		h.succeed(now)
 	}

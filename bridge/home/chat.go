@@ -220,7 +220,7 @@ func (in SentMedia) apply(h *Household, now time.Time) {
 	key := "only_words"
 	if in.Media.Kind != "" {
 		media := in.Media
-		h.file(Effect{ID: h.effectID(), Kind: Fetch, OpenID: m.OpenID, Media: &media, At: now, Until: now.Add(keepUndelivered)})
+		h.file(Effect{ID: h.effectID(), Kind: Fetch, OpenID: m.OpenID, Member: m.ID, Media: &media, At: now, Until: now.Add(keepUndelivered)})
 		key = in.Media.Kind + "_kept"
 	}
 	h.log(Entry{At: now, What: "said", Member: m.ID, Detail: "[" + in.Media.Kind + "]"})

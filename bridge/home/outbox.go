@@ -18,6 +18,7 @@ type Effect struct {
 	Once     bool             `json:"once,omitempty"`     // Publish: rather not at all than twice
 	OpenID   string           `json:"openid,omitempty"`   // Claim, Enter, Leave, Profile, Fetch, Forward
 	Media    *Media           `json:"media,omitempty"`    // Fetch
+	Member   string           `json:"member,omitempty"`   // Fetch, Erase: a member id
 	To       string           `json:"to,omitempty"`       // Forward: the other household
 	Incident string           `json:"incident,omitempty"` // Deliver: what it tells of
 	At       time.Time        `json:"at"`                 // not before
@@ -39,6 +40,7 @@ const (
 	Leave   EffectKind = "leave"   // the person's index forgets this household → Settled
 	Profile EffectKind = "profile" // what WeChat knows of a person → Profiled
 	Fetch   EffectKind = "fetch"   // store a voice or photo before WeChat drops it → Settled
+	Erase   EffectKind = "erase"   // a member's words out of the timeline, and what they sent → Settled
 	Forward EffectKind = "forward" // a scan that belongs to another household → Settled
 )
 
