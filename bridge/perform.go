@@ -176,7 +176,7 @@ func (b *Bridge) fetch(ctx context.Context, household string, e home.Effect) (ho
 // storedMedia is a voice or photo as it is kept, for three days.
 type storedMedia struct {
 	Kind   string `json:"kind"`
-	Member string `json:"member"` // whose it is, by member id
 	MIME   string `json:"mime"`
+	Member string `json:"member"` // whose it is, by member id
 	Data   []byte `json:"data"`
 }

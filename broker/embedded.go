@@ -176,7 +176,12 @@ func (b *Embedded) serve(c *conn) {
 	defer b.meter.connections.Dec()
 	defer c.finish()
 	deadline := time.Now().Add(b.o.FirstPacket)
-	if err := b.greet(c, deadline); err != nil {
+	err := b.greet(c, deadline)
+	if !b.door.hear(c) {
+		b.refuse(c, refusedPending, "mqtt connection closed: it was silent, and many more wait at its address")
+		return
+	}
+	if err != nil {
 		if !b.stopping() {
 			b.refuse(c, refusedFirst, "mqtt connection refused", "error", err)
 		}

@@ -46,7 +46,7 @@ func (h *hook) OnConnect(cl *mochi.Client, pk packets.Packet) error {
 	}
 	s.refused = true
 	h.b.refuse(s.conn, reason, "mqtt client refused", "client", clip(pk.Connect.ClientIdentifier), "error", err)
-	if pk.ProtocolVersion < 5 {
+	if pk.ProtocolVersion < 5 && code != packets.ErrServerUnavailable {
 		code = packets.ErrBadUsernameOrPassword // becomes 5, not authorized (MQTT 3.1.1 §3.2.2.3)
 	}
 	_ = h.b.mqtt.SendConnack(cl, code, false, nil) // it is being closed either way
@@ -69,6 +69,9 @@ func (h *hook) identify(s *session, pk packets.Packet) (reason string, code pack
 	}
 	if code, err := checkWill(pk.Connect, grant); err != nil {
 		return refusedWill, code, err
+	}
+	if !h.b.door.prove(s.conn) {
+		return refusedAddress, packets.ErrServerUnavailable, errors.New("too many devices of its address are connected")
 	}
 	s.grant = grant
 	return "", packets.CodeSuccess, nil

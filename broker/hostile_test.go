@@ -70,7 +70,7 @@ func TestPacketsThatClaimToBeHugeTakeNoMemory(t *testing.T) {
 
 // Not parallel: it measures the memory of the whole process.
 func TestASilentSocketCostsAtMostEightKiB(t *testing.T) {
-	b := start(t, broker.Options{Handler: handlerFunc(keep), FirstPacket: time.Minute})
+	b := start(t, broker.Options{Handler: handlerFunc(keep), FirstPacket: time.Minute, MaxPendingPerAddress: -1})
 	const n = 1000
 	conns := make([]net.Conn, 0, n)
 	before := inUse()
@@ -332,28 +332,6 @@ func TestAcceptingGoesOnAfterTheFileDescriptorsRanOut(t *testing.T) {
 	acked(t, device(t, b, "ac"), "ac")
 	if d := time.Since(began); d < 155*time.Millisecond { // 5 + 10 + 20 + 40 + 80 ms
 		t.Errorf("after %v already: it does not back off", d)
-	}
-}
-
-func TestMoreConnectionsThanAllowedAreRefused(t *testing.T) {
-	t.Parallel()
-	for reason, o := range map[string]broker.Options{
-		"connections": {MaxConnections: 3, MaxConnectionsPerAddress: -1}, "address": {MaxConnectionsPerAddress: 3},
-	} {
-		o.Handler = handlerFunc(keep)
-		b := start(t, o)
-		first := device(t, b, "d0")
-		device(t, b, "d1")
-		quiet := stranger(t, b, "")
-		eventually(t, "three are in", func() bool { return metric(t, b, "connections", "") == 3 })
-		closed(t, stranger(t, b, ""))
-		if got := metric(t, b, "refused_total", reason); got != 1 {
-			t.Errorf("%s: %v refusals", reason, got)
-		}
-		_ = quiet.Close()
-		eventually(t, "one has left", func() bool { return metric(t, b, "connections", "") == 2 })
-		acked(t, device(t, b, "d2"), "d2")
-		acked(t, first, "d0")
 	}
 }
 

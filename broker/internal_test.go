@@ -43,11 +43,11 @@ func TestConnectionsAreCountedByWhoCouldBeOnePerson(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := origin(a).String(); got != want {
+		if got := originOf(a).String(); got != want {
 			t.Errorf("%s counts as %s, want %s", address, got, want)
 		}
 	}
-	if got := origin(&net.UnixAddr{Name: "x", Net: "unix"}); got.IsValid() {
+	if got := originOf(&net.UnixAddr{Name: "x", Net: "unix"}); got.IsValid() {
 		t.Errorf("a unix socket counts as %v", got)
 	}
 }

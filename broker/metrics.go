@@ -9,7 +9,8 @@ import (
 // Why something was refused: the values of the label reason.
 const (
 	refusedConnections = "connections"  // too many in all
-	refusedAddress     = "address"      // too many from one address
+	refusedAddress     = "address"      // too many devices from one address
+	refusedPending     = "pending"      // too many strangers from one address: the longest silent, or the newest if none is
 	refusedFirst       = "first_packet" // not a CONNECT, malformed, too long or too late
 	refusedAuth        = "auth"         // the Authenticator said no
 	refusedIdentity    = "identity"     // the credential is another client id's

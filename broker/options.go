@@ -17,7 +17,8 @@ type Options struct {
 	Logger        *slog.Logger  // nil: nothing is logged
 
 	MaxConnections           int           // at once, default 10 000
-	MaxConnectionsPerAddress int           // at once from one IPv4 address or IPv6 /64, default 1 024; negative: no limit
+	MaxConnectionsPerAddress int           // devices at once from one IPv4 address or IPv6 /64, default 1 024; negative: no limit
+	MaxPendingPerAddress     int           // not yet authenticated, from one address likewise, default 64; negative: no limit
 	MaxPacketBytes           int           // of any packet, default 64 KiB; a CONNECT has at most 4 KiB
 	FirstPacket              time.Duration // from accept to the whole CONNECT and its authentication, default 10 s
 	WriteDeadline            time.Duration // how long a device may read nothing while there is something for it, default 5 s
@@ -41,6 +42,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.Logger = or(o.Logger, slog.New(slog.DiscardHandler))
 	o.MaxConnections = or(o.MaxConnections, 10_000)
 	o.MaxConnectionsPerAddress = or(o.MaxConnectionsPerAddress, 1024)
+	o.MaxPendingPerAddress = or(o.MaxPendingPerAddress, 64)
 	o.MaxPacketBytes = or(o.MaxPacketBytes, 64<<10)
 	o.FirstPacket = or(o.FirstPacket, 10*time.Second)
 	o.WriteDeadline = or(o.WriteDeadline, 5*time.Second)

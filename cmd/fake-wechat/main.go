@@ -21,6 +21,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"jiaxin/bridge/wechat/fakewechat"
+	"jiaxin/cmd/internal/app"
 )
 
 type flags struct {
@@ -32,7 +33,7 @@ type flags struct {
 	Token     string   `default:"fake-token" help:"Token that signs callbacks."`
 	AESKey    string   `name:"aes-key" default:"ZmFrZS13ZWNoYXQta2V5LWZvci10ZXN0cy1vbmx5ISE" help:"EncodingAESKey, 43 characters."`
 	Users     []string `default:"mama=妈妈,xiaoming=小明" help:"People, as key=name."`
-	Templates string   `type:"existingfile" help:"JSON file with a list of templates: id, title, fields [{key, label}], consts {key: [values]}."`
+	Templates string   `type:"existingfile" help:"JSON file with a list of templates, instead of those for the messages that ship with Jiaxin: id, title, fields [{key, label}], consts {key: [values]}."`
 	State     string   `help:"JSON file that keeps followers, chats and clock over a restart."`
 	Verbose   bool     `short:"v" help:"Log every step."`
 }
@@ -69,7 +70,7 @@ func serve(ctx context.Context, f *flags) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	fmt.Print(settings(f, opt.PublicURL))
+	fmt.Print(settings(f, opt))
 	return answer(ctx, listener, fake)
 }
 
@@ -113,7 +114,11 @@ func (f *flags) logger() *slog.Logger {
 
 func (f *flags) templates() ([]fakewechat.Template, error) {
 	if f.Templates == "" {
-		return sampleTemplates(), nil
+		_, words, err := app.Catalog(nil)
+		if err != nil {
+			return nil, err
+		}
+		return app.AccountTemplates(words), nil
 	}
 	data, err := os.ReadFile(f.Templates)
 	if err != nil {
@@ -126,32 +131,38 @@ func (f *flags) templates() ([]fakewechat.Template, error) {
 	return list, nil
 }
 
-// sampleTemplates is enough to send something when no file is given.
-func sampleTemplates() []fakewechat.Template {
-	return []fakewechat.Template{{
-		ID: "fake-template-device-notice", Title: "设备状态提醒",
-		Fields: []fakewechat.TemplateField{
-			{Key: "thing1", Label: "设备名称"}, {Key: "const2", Label: "设备状态"}, {Key: "time3", Label: "时间"},
-		},
-		Consts: map[string][]string{"const2": {"已完成", "需要处理", "发生故障", "紧急告警"}},
-	}}
+// settings are a whole jiaxin.yaml for a gateway on this machine. What else there is to say stands in its comments, so that
+// the output can be the file.
+func settings(f *flags, opt fakewechat.Options) string {
+	return fmt.Sprintf(`# A fake WeChat is running.
+#
+#   Phones:    %[1]s/_fake/ui
+#   Controls:  %[1]s/_fake/
+#   Callbacks go to %[2]s
+#
+# This is a jiaxin.yaml for it:
+
+public_url: %[3]s
+devices: devices.csv
+wechat:
+  api: %[1]s
+  app_id: %[4]q
+  secret: %[5]q
+  token: %[6]q
+  aes_key: %[7]q
+  templates:
+%[8]s`, opt.PublicURL, f.Callback, strings.TrimSuffix(f.Callback, "/wechat"), f.AppID, f.AppSecret, f.Token, f.AESKey, forms(opt.Templates))
 }
 
-func settings(f *flags, public string) string {
-	return fmt.Sprintf(`A fake WeChat is running.
-
-  Phones:    %[1]s/_fake/ui
-  Controls:  %[1]s/_fake/
-
-Settings for the gateway (jiaxin.yaml):
-
-  wechat:
-    api: %[1]s
-    app_id: %[2]s
-    secret: %[3]s
-    token: %[4]s
-    aes_key: %[5]s
-
-Callbacks go to %[6]s
-`, public, f.AppID, f.AppSecret, f.Token, f.AESKey, f.Callback)
+// forms maps the gateway's forms to the templates, as far as their ids say which form they are for.
+func forms(templates []fakewechat.Template) string {
+	var b strings.Builder
+	for _, t := range templates {
+		if form, ok := strings.CutPrefix(t.ID, app.TemplatePrefix); ok {
+			fmt.Fprintf(&b, "    %s: {id: %q} # %s\n", form, t.ID, t.Title)
+		} else {
+			fmt.Fprintf(&b, "    # FORM: {id: %q} # %s\n", t.ID, t.Title)
+		}
+	}
+	return b.String()
 }

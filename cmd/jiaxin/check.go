@@ -8,10 +8,10 @@ import (
 )
 
 type checkCmd struct {
-	Config  string   `short:"c" type:"existingfile" help:"Check this configuration, and the models that it names, too."`
+	Config  string   `short:"c" type:"path" help:"Check this configuration, and the models that it names, too."`
 	Preview bool     `help:"Print every message as its card and its words. 预览所有消息。"`
 	Consts  bool     `help:"Print the fixed words that WeChat must approve with each template. 列出要报备的固定词。"`
-	Models  []string `arg:"" optional:"" type:"existingdir" help:"Folders with models/ and messages/ of your own."`
+	Models  []string `arg:"" optional:"" type:"path" help:"Folders with models/ and messages/ of your own."`
 }
 
 // Run checks everything that would otherwise go wrong at night, and names every mistake with its place.
@@ -23,7 +23,7 @@ func (c *checkCmd) Run() error {
 			return err
 		}
 		folders = append(folders, cfg.Models...)
-		if err := app.CheckDevices(cfg, folders); err != nil {
+		if err := app.CheckConfig(cfg, folders); err != nil {
 			return err
 		}
 	}

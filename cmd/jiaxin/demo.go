@@ -17,7 +17,7 @@ type demoCmd struct {
 	HTTP   string        `default:"127.0.0.1:8080" help:"Address of the page. 页面地址。"`
 	MQTT   string        `default:"127.0.0.1:1883" help:"Address where appliances connect. 家电连接的地址。"`
 	Data   string        `default:"jiaxin-demo" type:"path" help:"Folder that keeps bindings, chats and devices.csv. 存放数据的文件夹。"`
-	Models []string      `type:"existingdir" help:"Folders with models/ and messages/ of your own. 自己的型号。"`
+	Models []string      `type:"path" help:"Folders with models/ and messages/ of your own. 自己的型号。"`
 	NoHome bool          `help:"Leave the simulated appliances out; any MQTT client can play one. 不启动模拟家电。"`
 	Hold   time.Duration `default:"5s" help:"The longest that an event's 'for' lasts; 0 keeps the models' own times. “持续多久”最多等多久。"`
 	Log    slog.Level    `default:"warn" help:"debug, info, warn or error."`

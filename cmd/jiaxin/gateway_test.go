@@ -69,11 +69,17 @@ func start(dir string, args ...string) (*process, error) {
 	return p, nil
 }
 
-// await waits until the process has said what the pattern describes, and returns its groups.
-func (p *process) await(pattern *regexp.Regexp) ([]string, error) {
+// await waits until the process has said what the pattern describes, and returns its groups; awaitLog does so for what it logs.
+func (p *process) await(pattern *regexp.Regexp) ([]string, error) { return p.hear(p.stdout, pattern) }
+
+func (p *process) awaitLog(pattern *regexp.Regexp) ([]string, error) {
+	return p.hear(p.stderr, pattern)
+}
+
+func (p *process) hear(s *spoken, pattern *regexp.Regexp) ([]string, error) {
 	over := time.After(patience)
 	for {
-		text, more := p.stdout.read()
+		text, more := s.read()
 		if m := pattern.FindStringSubmatch(text); m != nil {
 			return m, nil
 		}
@@ -116,7 +122,7 @@ func (w *world) demo(flags []string) (err error) {
 	if err != nil {
 		return err
 	}
-	w.wechat, w.home, w.broker = said[1], said[1]+"/_home", said[2]
+	w.wechat, w.home, w.admin, w.broker = said[1], said[1]+"/_home", said[1], said[2]
 	return w.hide()
 }
 
@@ -133,6 +139,11 @@ func (w *world) serve(yaml []string) (err error) {
 	if err != nil {
 		return err
 	}
+	admin, err := w.gateway.awaitLog(regexp.MustCompile(`metrics and health are served" address=(\S+)`))
+	if err != nil {
+		return err
+	}
+	w.admin = "http://" + admin[1]
 	w.outside.web.lead(said[1])
 	w.outside.mqtt.lead(said[2])
 	w.outside.plugIn.Do(w.outside.home.Start)

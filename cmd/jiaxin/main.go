@@ -3,9 +3,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -45,10 +47,13 @@ func run(args []string) int {
 	return 0
 }
 
+// report writes why it failed. Several mistakes are a line each, and each line, so the last one too, begins with our name.
 func report(err error) int {
-	if e, ok := err.(exitError); ok {
+	if e, ok := errors.AsType[exitError](err); ok { // kong has wrapped it
 		return int(e)
 	}
-	_, _ = fmt.Fprintln(os.Stderr, "jiaxin:", err)
+	for line := range strings.Lines(err.Error()) {
+		_, _ = fmt.Fprintln(os.Stderr, "jiaxin:", strings.TrimRight(line, "\n"))
+	}
 	return 1
 }

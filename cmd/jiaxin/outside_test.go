@@ -200,7 +200,7 @@ func (w *world) writeConfig(lines []string) (err error) {
 		w.wechat, w.home, w.broker = w.outside.wechat.URL, w.outside.panel.URL, w.outside.mqtt.address()
 	}
 	ours := []string{
-		"data: data", "http: 127.0.0.1:0", "broker: embedded://127.0.0.1:0", "public_url: http://" + w.outside.web.address(),
+		"data: data", "http: 127.0.0.1:0", "admin: 127.0.0.1:0", "broker: embedded://127.0.0.1:0", "public_url: http://" + w.outside.web.address(),
 		"devices: data/devices.csv", "log: {level: debug}",
 	}
 	wechat := []string{

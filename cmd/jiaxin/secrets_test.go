@@ -37,7 +37,7 @@ func (w *world) hide() error {
 
 // look reads the metrics of a gateway that is about to end.
 func (w *world) look() error {
-	res, err := get(w.web() + "/metrics")
+	res, err := get(w.admin + "/metrics")
 	w.shown += res
 	if err == nil && !strings.Contains(res, "jiaxin_device_messages_total") && !strings.Contains(res, "jiaxin_messages_set_aside_total") {
 		return errors.New("/metrics lacks what counts messages")

@@ -29,6 +29,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err := a.Start(ctx); err != nil {
 		return err
 	}
+	a.GreetWeChat()
 	fmt.Printf("家信已启动 · Jiaxin is running\n  http %s\n  mqtt %s\n", a.HTTPAddr(), a.MQTTAddr())
 	return until(ctx, a)
 }

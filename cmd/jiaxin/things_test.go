@@ -238,10 +238,25 @@ func (w *world) web() string {
 }
 
 func getWord(w *world, ts *testscript.TestScript, _ bool, args []string) error {
-	if err := want(args, 2, "get PATH STATUS"); err != nil {
+	return w.fetch(ts, w.web(), args)
+}
+
+func adminWord(w *world, ts *testscript.TestScript, _ bool, args []string) error {
+	return w.fetch(ts, w.admin, args)
+}
+
+func (w *world) fetch(ts *testscript.TestScript, base string, args []string) error {
+	if err := want(args, 2, "get|admin PATH STATUS [HOST]"); err != nil {
 		return err
 	}
-	res, err := http.Get(w.web() + args[0])
+	ask, err := http.NewRequest(http.MethodGet, base+args[0], nil)
+	if err != nil {
+		return err
+	}
+	if len(args) > 2 {
+		ask.Host = args[2]
+	}
+	res, err := http.DefaultClient.Do(ask)
 	if err != nil {
 		return err
 	}

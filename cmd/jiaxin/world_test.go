@@ -29,6 +29,7 @@ type world struct {
 
 	wechat string // where WeChat's /_fake/ is
 	home   string // where the home's /state and /act are
+	admin  string // where the gateway's /metrics, /healthz and /readyz are
 	broker string
 	read   map[string]int64 // how far each person's chat has been looked at
 	logs   string           // what gateways of this story said on stderr
@@ -94,7 +95,8 @@ type word func(w *world, ts *testscript.TestScript, neg bool, args []string) err
 //	calls API N [WORDS]             wait until WeChat has been called so often; also calls callback N WORDS
 //	watch                           a page that follows what happens, and stays open
 //	idle                            WeChat has nothing under way
-//	get PATH STATUS                 ask the gateway's HTTP address; prints the answer
+//	get PATH STATUS [HOST]          ask the gateway's HTTP address, maybe by another host name; prints the answer
+//	admin PATH STATUS               ask the address of its metrics and health
 //	callback forged | broken | plain | replayed STATUS      call the gateway as WeChat would not
 //	mqtt …                          play an appliance; see mqttWord
 //	documents FILE WHO | documents FILE prefix=…    write what a stopped gateway keeps of WHO's home
@@ -107,7 +109,7 @@ func words() iter.Seq2[string, func(*testscript.TestScript, bool, []string)] {
 		"person": personWord, "scan": scanWord, "press": pressWord, "bind": bindWord, "say": sayWord, "tap": tapWord,
 		"photo": photoWord, "voice": voiceWord, "follow": followWord, "unfollow": unfollowWord,
 		"expect": expectWord, "count": countWord, "device": deviceWord, "state": stateWord, "advance": advanceWord,
-		"fault": faultWord, "calls": callsWord, "idle": idleWord, "get": getWord, "callback": callbackWord,
+		"fault": faultWord, "calls": callsWord, "idle": idleWord, "get": getWord, "admin": adminWord, "callback": callbackWord,
 		"mqtt": mqttWord, "documents": documentsWord, "credentials": credentialsWord, "taken": takenWord, "answer": answerWord, "lose": loseWord, "watch": watchWord,
 	}
 	return func(yield func(string, func(*testscript.TestScript, bool, []string)) bool) {

@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -42,8 +45,8 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect
 //
 // For browser tests the page's elements carry data-test: appliance-<key>, state-<key>, scene-<key>-<id>,
 // plug-<key>, deaf-<key>, press-<key>, label-<key>; a card also has data-online and data-plugged, "true" or "false".
-// A POST from another origin is refused with 403.
-func (h *Home) Handler() http.Handler {
+// A POST from another origin is refused with 403, and so is every request that names a host which is not OwnHost.
+func (h *Home) Handler(names ...string) http.Handler {
 	mux := http.NewServeMux()
 	static, _ := fs.Sub(panel, "panel") // cannot fail: the name is valid
 	files := http.FileServerFS(static)
@@ -56,7 +59,32 @@ func (h *Home) Handler() http.Handler {
 	mux.HandleFunc("POST /act", h.act)
 	mux.HandleFunc("GET /label/{file}", h.label)
 	mux.HandleFunc("GET /labels.json", h.labels)
-	return http.NewCrossOriginProtection().Handler(mux)
+	return ownHostOnly(names, http.NewCrossOriginProtection().Handler(mux))
+}
+
+// OwnHost tells whether a Host header names this machine: by an address, by a name without a dot (localhost, a container's
+// name), by one below localhost, or by one of names. Any other may be a stranger's name that resolves to this machine
+// (DNS rebinding): to a browser the stranger's page and ours would be one origin.
+func OwnHost(hostport string, names ...string) bool {
+	host := hostport
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		host = h
+	}
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil || !strings.Contains(host, ".") {
+		return true
+	}
+	return strings.HasSuffix(strings.ToLower(host), ".localhost") ||
+		slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, host) })
+}
+
+func ownHostOnly(names []string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !OwnHost(r.Host, names...) {
+			http.Error(w, "this host name is not mine; use 127.0.0.1 or localhost", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func strict(next http.Handler) http.Handler {

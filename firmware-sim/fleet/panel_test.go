@@ -30,7 +30,7 @@ func panelAt(t *testing.T, broker string) (*Home, http.Handler) {
 	}
 	home.Start()
 	t.Cleanup(func() { home.Stop(context.Background()) })
-	return home, http.StripPrefix("/_home", home.Handler())
+	return home, http.StripPrefix("/_home", home.Handler("example.com"))
 }
 
 // nobody is the address of a broker that is not there.
@@ -103,6 +103,28 @@ func TestPanelRefusesOtherSites(t *testing.T) {
 	}
 	if w := ask(handler, "POST", "/_home/act", `{"device":"pot1","deaf":true}`, "Origin", "http://example.com", "Sec-Fetch-Site", "same-origin"); w.Code != 200 {
 		t.Errorf("its own page: %d", w.Code)
+	}
+}
+
+// A stranger's name may resolve to this machine, and then the stranger's page would be of our origin.
+func TestPanelAnswersToItsOwnNamesOnly(t *testing.T) {
+	t.Parallel()
+	_, handler := panelAt(t, nobody)
+	for host, want := range map[string]int{
+		"127.0.0.1:8090": 200, "[::1]:8090": 200, "[::1]": 200, "localhost:8090": 200, "firmware-sim": 200, "a.localhost": 200,
+		"192.168.1.5:80": 200, "Example.com:8090": 200, "": 200,
+		"evil.example:8090": 403, "evil.example": 403, "127.0.0.1.evil.example": 403, "example.com.evil.example": 403,
+		"localhost.evil.example:8090": 403, "evil.": 403, "127.0.0.1.": 403,
+	} {
+		for _, path := range []string{"/_home/", "/_home/state", "/_home/labels.json", "/_home/label/pot1.png"} {
+			r := httptest.NewRequest(http.MethodGet, path, nil)
+			r.Host = host
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, r)
+			if w.Code != want {
+				t.Errorf("%s of %q: %d, want %d", path, host, w.Code, want)
+			}
+		}
 	}
 }
 

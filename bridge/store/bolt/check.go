@@ -32,13 +32,16 @@ const (
 // needs that no store is open on it. On a badly damaged file it can crash the process or leave a goroutine behind
 // that never ends: see CheckInChild.
 func Check(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("cannot open store: %w", err)
+	}
+	if err := refuseEmpty(path, info); err != nil {
+		return err
+	}
 	db, err := openBolt(path, &bbolt.Options{ReadOnly: true})
 	if err != nil {
 		return err
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return errors.Join(err, db.Close())
 	}
 	if err := checkBounded(db, uint64(info.Size())); err != nil {
 		return fmt.Errorf("store %s: %w", path, err)
@@ -89,8 +92,9 @@ func ExitCode(err error) int {
 	return exitError
 }
 
-// CheckInChild runs argv, a command that calls Check and exits with ExitCode, and waits for it or the end of ctx.
-// It returns store.ErrCorrupt if the command found damage or died of it.
+// CheckInChild runs argv, a command that calls Check, prints its error and exits with ExitCode, and waits for it or the
+// end of ctx. It returns store.ErrCorrupt if the command found damage or died of it; a store that is in use, or that
+// could not be looked at for another reason, is not damaged, and the error is what the command said of it.
 func CheckInChild(ctx context.Context, argv []string) error {
 	var said bytes.Buffer
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
@@ -100,15 +104,25 @@ func CheckInChild(ctx context.Context, argv []string) error {
 	if err == nil {
 		return nil
 	}
-	words := strings.TrimSpace(said.String()[:min(said.Len(), 4096)])
-	var exit *exec.ExitError
-	switch {
-	case ctx.Err() != nil:
-		return fmt.Errorf("the check of the store did not finish in time: %w", ctx.Err())
-	case errors.As(err, &exit) && exit.ExitCode() != exitError:
-		return fmt.Errorf("%w: the check of the store ended with %v: %s", store.ErrCorrupt, err, words)
+	if ctx.Err() != nil {
+		return fmt.Errorf("the check of the store did not finish in time; see whether its disk is slow or failing, and start again: %w", ctx.Err())
 	}
-	return fmt.Errorf("the check of the store could not be made: %w: %s", err, words)
+	return verdict(err, strings.TrimSpace(said.String()[:min(said.Len(), 4096)]))
+}
+
+// verdict says what the end of a child, and its words, mean. The words of one that crashed are a stack of Go's, which
+// tells its reader nothing that they could act on.
+func verdict(err error, words string) error {
+	exit, ran := errors.AsType[*exec.ExitError](err)
+	switch {
+	case !ran || exit.ExitCode() == exitError && words == "":
+		return fmt.Errorf("the check of the store could not be made: %w", err)
+	case exit.ExitCode() == exitDamaged:
+		return fmt.Errorf("%w: %s", store.ErrCorrupt, words)
+	case exit.ExitCode() == exitError:
+		return errors.New(words)
+	}
+	return fmt.Errorf("%w: reading it crashed the check (%w)", store.ErrCorrupt, err)
 }
 
 // findings collects what is wrong, at most maxFindings of it in words.

@@ -219,7 +219,7 @@ func TestCheckInChild(t *testing.T) {
 	good, _ := openDamaged(t, nothing)
 	err := CheckInChild(t.Context(), childArgs(good.path))
 	wantsNot(t, err, store.ErrCorrupt)
-	if err == nil || !strings.Contains(err.Error(), "another jiaxin") {
+	if err == nil || !strings.HasPrefix(err.Error(), "another jiaxin is using") {
 		t.Errorf("of a store in use it says: %v", err)
 	}
 	must(t, good.Close())
@@ -232,13 +232,29 @@ func TestCheckInChild(t *testing.T) {
 	if !strings.Contains(err.Error(), "1 findings") {
 		t.Errorf("it says: %v", err)
 	}
-	wants(t, CheckInChild(t.Context(), []string{"sh", "-c", "kill -SEGV $$"}), store.ErrCorrupt)
+	for _, crash := range []string{"kill -SEGV $$", "echo goroutine 1; exit 2"} {
+		err := CheckInChild(t.Context(), []string{"sh", "-c", crash})
+		wants(t, err, store.ErrCorrupt)
+		if strings.Contains(err.Error(), "goroutine") {
+			t.Errorf("a stack is shown to the operator: %v", err)
+		}
+	}
+	err = CheckInChild(t.Context(), childArgs(emptyFile(t)))
+	if err == nil || !strings.Contains(err.Error(), "is an empty file") || errors.Is(err, store.ErrCorrupt) {
+		t.Errorf("of an empty file it says: %v", err)
+	}
 	if err := CheckInChild(t.Context(), []string{"/no/such/program"}); err == nil || errors.Is(err, store.ErrCorrupt) {
 		t.Errorf("of no program it says: %v", err)
 	}
 	soon, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	wants(t, CheckInChild(soon, []string{"sleep", "60"}), context.DeadlineExceeded)
+}
+
+func emptyFile(t *testing.T) string {
+	path := filepath.Join(t.TempDir(), "jiaxin.db")
+	must(t, os.WriteFile(path, nil, 0o600))
+	return path
 }
 
 // childArgs is this test binary as a program that checks a store.

@@ -96,10 +96,17 @@ func ensure(path string) error {
 		return create(path)
 	case err != nil:
 		return fmt.Errorf("cannot open store: %w", err)
-	case info.Size() == 0:
-		return fmt.Errorf("store %s is an empty file, which no store ever is: remove it, or restore a backup", path)
+	default:
+		return refuseEmpty(path, info)
 	}
-	return nil
+}
+
+func refuseEmpty(path string, info fs.FileInfo) error {
+	if info.Size() > 0 {
+		return nil
+	}
+	return fmt.Errorf("store %s is an empty file, which no store ever is: restore a backup in its place, "+
+		"or, if there was nothing in it, remove it to begin a new one", path)
 }
 
 func create(path string) error {

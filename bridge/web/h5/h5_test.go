@@ -128,16 +128,3 @@ func TestWhoTriesManyLabelsIsSlowedDown(t *testing.T) {
 		t.Errorf("%d of %d guesses were slowed down", refused, 3*burst)
 	}
 }
-
-func TestStrangersCostBoundedMemory(t *testing.T) {
-	t.Parallel()
-	l := newLimit()
-	for i := range maxStrangers + 10 {
-		r := httptest.NewRequest(http.MethodGet, "/b/X", nil)
-		r.RemoteAddr = strings.Repeat("9", i%7+1) + string(rune('a'+i%26)) + time.Duration(i).String() + ":1"
-		l.allow(r)
-	}
-	if len(l.of) > maxStrangers {
-		t.Errorf("remembers %d addresses", len(l.of))
-	}
-}

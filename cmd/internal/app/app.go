@@ -33,10 +33,19 @@ type Options struct {
 	Hold       time.Duration           // the longest that an event's For may last; 0: as the models say
 	CheckStore []string                // the command that checks a store's file in a process of its own; nil: none
 	Devices    []devices.Registration  // instead of Config.Devices
+	Templates  TemplatesOf             // instead of Config.WeChat.Templates
 	Mount      map[string]http.Handler // further handlers on the HTTP address, by pattern
 	Listener   net.Listener            // instead of Config.HTTP
+	Guard      Guard                   // stands before everything on the HTTP address; nil: nobody
+	AdminHere  bool                    // what is for Config.Admin is on the HTTP address instead: only where that is no public one
 	Progress   func(string)            // hears each step of the start; nil: nobody
 }
+
+// TemplatesOf names the account's template for each form of the messages.
+type TemplatesOf func(*templates.Set) map[string]wechat.Form
+
+// Guard decides who gets to the handler behind it.
+type Guard func(http.Handler) http.Handler
 
 // App is a gateway.
 type App struct {
@@ -66,6 +75,12 @@ func New(cfg Config, o Options) (*App, error) {
 	}
 	catalog, words, err := Catalog(cfg.Models)
 	if err != nil {
+		return nil, err
+	}
+	if o.Templates != nil {
+		cfg.WeChat.Templates = o.Templates(words)
+	}
+	if err := checkForms(words, cfg.WeChat.Templates); err != nil {
 		return nil, err
 	}
 	a := &App{cfg: cfg, opt: o, log: o.Logger, now: o.Now, registry: prometheus.NewRegistry(), catalog: catalog, words: words, failed: make(chan error, 1)}
@@ -149,6 +164,28 @@ func (a *App) startWeChat(context.Context) (err error) {
 	}
 	a.wechat, err = wechat.New(a.cfg.WeChat.Config, a.wechatOptions())
 	return err
+}
+
+// GreetWeChat asks WeChat once, in the background, whether it lets this gateway in, so that a wrong secret or IP whitelist is
+// known at the start and not with the first alarm. What it hears is one warning with its cure, or nothing.
+func (a *App) GreetWeChat() {
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := a.wechat.Ping(ctx); err != nil && ctx.Err() == nil {
+			a.log.Warn("WeChat does not let this gateway in; messages wait until it does", "error", err, "hint", hint(err))
+		}
+	}()
+	a.down(func(context.Context) error { stop(); <-done; return nil })
+}
+
+// hint is what to do: the error's own cure, or where WeChat gave no answer, what is the cause most often.
+func hint(err error) string {
+	if e, ok := errors.AsType[*wechat.Error](err); ok && len(e.Cure()) > 0 {
+		return e.Cure()["en"]
+	}
+	return "see that this machine reaches WeChat, and that wechat.app_id and wechat.secret are the account's"
 }
 
 func (a *App) wechatOptions() wechat.Options {

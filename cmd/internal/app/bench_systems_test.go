@@ -153,7 +153,7 @@ func durable(b *testing.B, l load, m message) *system {
 	weChat := httptest.NewServer(http.HandlerFunc(agree))
 	b.Cleanup(weChat.Close)
 	devs := registrations(l, m)
-	a, err := New(benchConfig(b.TempDir(), weChat.URL), Options{Devices: devs})
+	a, err := New(benchConfig(b.TempDir(), weChat.URL), Options{Devices: devs, Templates: forms})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func registrations(l load, m message) []devices.Registration {
 
 func benchConfig(dir, api string) Config {
 	cfg := defaults()
-	cfg.Data, cfg.HTTP, cfg.Broker, cfg.PublicURL = dir, "127.0.0.1:0", "embedded://127.0.0.1:0", "http://127.0.0.1"
+	cfg.Data, cfg.HTTP, cfg.Admin, cfg.Broker, cfg.PublicURL = dir, "127.0.0.1:0", "127.0.0.1:0", "embedded://127.0.0.1:0", "http://127.0.0.1"
 	cfg.WeChat.Config = wechat.Config{
 		API: api, AppID: "wx0123456789abcdef", Secret: "secret", Token: "token", AESKey: wechat.Secret(newAESKey()),
 	}

@@ -52,14 +52,19 @@ func checkSentences(m, base *devices.Model) (n int, err error) {
 	return n, errors.Join(errs...)
 }
 
-// CheckDevices reads the configuration's devices.csv and sees that each product is known.
-func CheckDevices(cfg Config, folders []string) error {
-	if cfg.Devices == "" {
-		return nil
-	}
-	catalog, _, err := Catalog(folders)
+// CheckConfig sees that the configuration fits the models and messages of the folders: each form has its template, and
+// each appliance of devices.csv its model.
+func CheckConfig(cfg Config, folders []string) error {
+	catalog, words, err := Catalog(folders)
 	if err != nil {
 		return err
+	}
+	return errors.Join(checkForms(words, cfg.WeChat.Templates), checkDevices(cfg, catalog))
+}
+
+func checkDevices(cfg Config, catalog *devices.Catalog) error {
+	if cfg.Devices == "" {
+		return nil
 	}
 	devs, err := readDevices(cfg.Devices)
 	if err != nil {

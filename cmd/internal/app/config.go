@@ -19,15 +19,22 @@ import (
 type Config struct {
 	Data      string   `yaml:"data"`       // folder of everything that is kept
 	HTTP      string   `yaml:"http"`       // address for WeChat's callbacks and the pages
-	Admin     string   `yaml:"admin"`      // address for /metrics, /healthz and /readyz; "": on HTTP
+	Admin     string   `yaml:"admin"`      // address for /metrics, /healthz and /readyz
 	Store     string   `yaml:"store"`      // "bolt:<file in data>"
 	Broker    string   `yaml:"broker"`     // "embedded://<address>"
 	PublicURL string   `yaml:"public_url"` // how phones reach HTTP
 	Zone      string   `yaml:"zone"`
 	Devices   string   `yaml:"devices"` // devices.csv
 	Models    []string `yaml:"models"`  // folders with models/ and messages/ of a maker's own
+	MQTT      MQTT     `yaml:"mqtt"`
 	Log       Log      `yaml:"log"`
 	WeChat    WeChat   `yaml:"wechat"`
+}
+
+// MQTT bounds who connects to the broker at once.
+type MQTT struct {
+	MaxConnections           int `yaml:"max_connections"`             // in all
+	MaxConnectionsPerAddress int `yaml:"max_connections_per_address"` // appliances of one IPv4 address or IPv6 /64
 }
 
 // Log is how much is logged, and how.
@@ -54,7 +61,7 @@ func LoadConfig(path string) (Config, error) {
 	}
 	c := defaults()
 	if err := yaml.UnmarshalWithOptions(raw, &c, yaml.Strict()); err != nil {
-		return Config{}, fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, false))
+		return Config{}, atPlace(path, err)
 	}
 	c.from(filepath.Dir(path))
 	if err := errors.Join(c.WeChat.secrets(), c.Check()); err != nil {
@@ -63,9 +70,19 @@ func LoadConfig(path string) (Config, error) {
 	return c, nil
 }
 
+// atPlace names a mistake in the YAML itself as file:line:column.
+func atPlace(path string, err error) error {
+	if e, ok := errors.AsType[yaml.Error](err); ok && e.GetToken() != nil {
+		at := e.GetToken().Position
+		return fmt.Errorf("%s:%d:%d: %s", path, at.Line, at.Column, e.GetMessage())
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
+
 func defaults() Config {
 	return Config{
-		Data: "data", HTTP: "127.0.0.1:8080", Store: "bolt:jiaxin.db", Broker: "embedded://0.0.0.0:1883",
+		Data: "data", HTTP: "127.0.0.1:8080", Admin: "127.0.0.1:9180", Store: "bolt:jiaxin.db", Broker: "embedded://0.0.0.0:1883",
+		MQTT: MQTT{MaxConnections: 10_000, MaxConnectionsPerAddress: 1024},
 		Zone: "Asia/Shanghai", Log: Log{Level: "info", Format: "text"}, WeChat: WeChat{Config: wechat.Config{Menus: true}},
 	}
 }
@@ -99,14 +116,17 @@ func (c Config) Check() error {
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		errs = append(errs, fmt.Errorf("log.format %q is unknown: write text or json", c.Log.Format))
 	}
+	if c.MQTT.MaxConnections < 1 || c.MQTT.MaxConnectionsPerAddress < 1 {
+		errs = append(errs, errors.New("mqtt.max_connections and mqtt.max_connections_per_address are numbers of connections: give at least 1"))
+	}
 	_, err := c.boltFile()
 	_, err2 := c.mqttAddress()
 	return errors.Join(append(errs, err, err2, checkAddress("http", c.HTTP), checkAddress("admin", c.Admin))...)
 }
 
-// checkAddress sees that it is one to listen on; only the admin's may be left out.
+// checkAddress sees that it is one to listen on.
 func checkAddress(key, address string) error {
-	if _, _, err := net.SplitHostPort(address); err != nil && (address != "" || key != "admin") {
+	if _, _, err := net.SplitHostPort(address); err != nil {
 		return fmt.Errorf("%s %q is not an address to listen on: write it as 127.0.0.1:8080", key, address)
 	}
 	return nil

@@ -12,8 +12,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -80,7 +83,7 @@ func StartDemo(ctx context.Context, o DemoOptions) (*Demo, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w (choose another address with --http, such as --http 127.0.0.1:0)", err)
 	}
-	d := &Demo{base: pageURL(listener.Addr())}
+	d := &Demo{base: pageURL(o.HTTP, listener.Addr())}
 	if err := d.start(ctx, o, listener); err != nil {
 		_ = listener.Close() // where Stop has not, because the server was not there yet
 		return nil, errors.Join(err, d.Stop(ctx))
@@ -88,12 +91,36 @@ func StartDemo(ctx context.Context, o DemoOptions) (*Demo, error) {
 	return d, nil
 }
 
-// pageURL is how this machine itself reaches what listens there: on all addresses is also on the loopback.
-func pageURL(a net.Addr) string {
-	if t, ok := a.(*net.TCPAddr); ok && t.IP.IsUnspecified() {
+// pageURL is how this machine itself reaches what listens there: by the name that was given, or by the address, and what is
+// on all addresses is also on the loopback.
+func pageURL(given string, a net.Addr) string {
+	host, _, _ := net.SplitHostPort(given) // it was listened on
+	t, ok := a.(*net.TCPAddr)
+	if _, err := netip.ParseAddr(host); ok && err != nil && host != "" {
+		return "http://" + net.JoinHostPort(host, strconv.Itoa(t.Port))
+	}
+	if ok && t.IP.IsUnspecified() {
 		return fmt.Sprintf("http://127.0.0.1:%d", t.Port)
 	}
 	return "http://" + a.String()
+}
+
+// guard refuses pages of strangers' names that resolve to this machine: on this address are the secrets of the appliances'
+// labels and the chats, and whoever reaches it can act as any person.
+func (d *Demo) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !fleet.OwnHost(r.Host, d.name()) {
+			http.Error(w, "这里不用这个域名 · this host name is not mine: open "+d.URL(), http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// name is the host of the page's address.
+func (d *Demo) name() string {
+	u, _ := url.Parse(d.base) // cannot fail: New has checked it
+	return u.Hostname()
 }
 
 func (d *Demo) start(ctx context.Context, o DemoOptions, listener net.Listener) error {
@@ -105,11 +132,10 @@ func (d *Demo) start(ctx context.Context, o DemoOptions, listener net.Listener) 
 	cfg := d.config(o)
 	if d.app, err = New(cfg, Options{
 		Logger: o.Logger, Now: d.clock.Now, Hold: o.Hold, CheckStore: o.CheckStore, Listener: listener,
-		Progress: o.Progress, Mount: map[string]http.Handler{}, Devices: devs,
+		Progress: o.Progress, Mount: map[string]http.Handler{}, Guard: d.guard, AdminHere: true, Devices: devs, Templates: forms,
 	}); err != nil {
 		return err
 	}
-	d.app.cfg.WeChat.Templates = forms(d.app.words)
 	if d.fake, err = fakewechat.New(d.fakeOptions(cfg, o)); err != nil {
 		return err
 	}
@@ -183,8 +209,10 @@ func (d *Demo) fakeOptions(cfg Config, o DemoOptions) fakewechat.Options {
 	}
 }
 
-// AccountTemplates are the messages' forms as an account has them once they are approved, each with the id
-// "template-<form>".
+// TemplatePrefix is what the ids of AccountTemplates begin with. A form's key follows.
+const TemplatePrefix = "template-"
+
+// AccountTemplates are the messages' forms as an account has them once they are approved.
 func AccountTemplates(words *templates.Set) []fakewechat.Template {
 	consts := words.Consts()
 	var all []fakewechat.Template
@@ -201,7 +229,7 @@ func AccountTemplates(words *templates.Set) []fakewechat.Template {
 	return all
 }
 
-func templateID(form string) string { return "template-" + form }
+func templateID(form string) string { return TemplatePrefix + form }
 
 // forms maps the messages' forms to the templates of AccountTemplates.
 func forms(words *templates.Set) map[string]wechat.Form {
@@ -234,7 +262,7 @@ func (d *Demo) mount(mux map[string]http.Handler, o DemoOptions) {
 			http.Error(w, "the home is not there yet", http.StatusServiceUnavailable)
 			return
 		}
-		http.StripPrefix("/_home", h.Handler()).ServeHTTP(w, r)
+		http.StripPrefix("/_home", h.Handler(d.name())).ServeHTTP(w, r)
 	})
 }
 

@@ -36,17 +36,30 @@ func (a *App) startHTTP(context.Context) error {
 	for pattern, h := range a.opt.Mount {
 		mux.Handle(pattern, h)
 	}
-	if a.cfg.Admin != "" {
-		admin := http.NewServeMux()
-		a.adminRoutes(admin)
-		if a.admin, err = a.listenAndServe(nil, a.cfg.Admin, admin); err != nil {
-			return err
-		}
-	} else {
-		a.adminRoutes(mux)
+	if err := a.startAdmin(mux); err != nil {
+		return err
 	}
-	a.http, err = a.listenAndServe(a.opt.Listener, a.cfg.HTTP, mux)
+	var whole http.Handler = mux
+	if a.opt.Guard != nil {
+		whole = a.opt.Guard(mux)
+	}
+	a.http, err = a.listenAndServe(a.opt.Listener, "http", a.cfg.HTTP, whole)
 	return err
+}
+
+// startAdmin serves the admin's routes on an address of their own, which strangers do not reach.
+func (a *App) startAdmin(public *http.ServeMux) (err error) {
+	if a.opt.AdminHere {
+		a.adminRoutes(public)
+		return nil
+	}
+	mux := http.NewServeMux()
+	a.adminRoutes(mux)
+	if a.admin, err = a.listenAndServe(nil, "admin", a.cfg.Admin, mux); err != nil {
+		return err
+	}
+	a.log.Info("metrics and health are served", "address", a.admin.Addr().String())
+	return nil
 }
 
 func (a *App) adminRoutes(mux *http.ServeMux) {
@@ -81,11 +94,11 @@ func bounded(h http.Handler) http.Handler {
 	})
 }
 
-func (a *App) listenAndServe(l net.Listener, address string, h http.Handler) (net.Listener, error) {
+func (a *App) listenAndServe(l net.Listener, key, address string, h http.Handler) (net.Listener, error) {
 	if l == nil {
 		var err error
 		if l, err = net.Listen("tcp", address); err != nil {
-			return nil, fmt.Errorf("%w (is another program using the address? choose one in the configuration)", err)
+			return nil, fmt.Errorf("%w (is another program using the address? choose one in the configuration, key %s)", err, key)
 		}
 	}
 	s := &http.Server{Handler: h, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader}

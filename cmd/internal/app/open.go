@@ -65,10 +65,11 @@ func (a *App) checkStore(file string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), checkTime)
 	defer cancel()
-	if err := bolt.CheckInChild(ctx, append(a.opt.CheckStore[:len(a.opt.CheckStore):len(a.opt.CheckStore)], file)); err != nil {
-		return fmt.Errorf("the store %s is not fit to be used; move it away and restore a copy: %w", file, err)
+	err := bolt.CheckInChild(ctx, append(a.opt.CheckStore[:len(a.opt.CheckStore):len(a.opt.CheckStore)], file))
+	if errors.Is(err, store.ErrCorrupt) {
+		return fmt.Errorf("the store %s is damaged; move it away and restore a backup: %w", file, err)
 	}
-	return nil
+	return err
 }
 
 func (c Config) mqttAddress() (string, error) {
@@ -85,7 +86,10 @@ func (a *App) openBroker(h broker.Handler, auth broker.Authenticator) (mqtt, err
 	if err != nil {
 		return nil, err
 	}
-	b, err := broker.New(broker.Options{Listen: address, Handler: h, Authenticator: auth, Logger: a.log})
+	b, err := broker.New(broker.Options{
+		Listen: address, Handler: h, Authenticator: auth, Logger: a.log,
+		MaxConnections: a.cfg.MQTT.MaxConnections, MaxConnectionsPerAddress: a.cfg.MQTT.MaxConnectionsPerAddress,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -101,8 +105,8 @@ func (a *App) openBroker(h broker.Handler, auth broker.Authenticator) (mqtt, err
 func Catalog(folders []string) (*devices.Catalog, *templates.Set, error) {
 	models, messages := []fs.FS{devices.Standard()}, []fs.FS{templates.Standard()}
 	for _, dir := range folders {
-		if _, err := os.Stat(dir); err != nil {
-			return nil, nil, fmt.Errorf("models folder: %w", err)
+		if err := checkFolder(dir); err != nil {
+			return nil, nil, err
 		}
 		models, messages = append(models, os.DirFS(dir)), append(messages, os.DirFS(dir))
 	}
@@ -112,6 +116,20 @@ func Catalog(folders []string) (*devices.Catalog, *templates.Set, error) {
 	}
 	words, err := templates.Load(catalog, messages...)
 	return catalog, words, err
+}
+
+// checkFolder tells a maker's folder from one that holds nothing for us, whose models would be missed only later.
+func checkFolder(dir string) error {
+	if info, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
+		return fmt.Errorf("there is no folder %s: name one that holds models/<maker>/<model>.yaml and messages/*.yaml of your own", dir)
+	}
+	for _, name := range []string{"models", "messages", "forms.yaml"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
+			return nil // what cannot be read, the loaders name
+		}
+	}
+	return fmt.Errorf("the folder %s has no models/, no messages/ and no forms.yaml: put models/<maker>/<model>.yaml or "+
+		"messages/*.yaml of your own into it, or name the folder that holds them", dir)
 }
 
 // readDevices reads devices.csv.
