@@ -106,12 +106,17 @@ func (h *Household) interpret(m *Member, text string, now time.Time) {
 	}
 }
 
-// notUnderstood says what is known of words that ask for nothing by themselves: that they come too late, or what is
-// waited for; else, how to say things.
+// notUnderstood says what is known of words that ask for nothing by themselves: what is waited for, or that they come
+// too late; else, how to say things.
 func (h *Household) notUnderstood(m *Member, text string, now time.Time) {
-	switch q := h.late(m.OpenID, text); {
-	case q != nil:
-		h.stale(m, q, now)
+	pending, late := h.pending(m.OpenID), h.late(m.OpenID, text, now)
+	switch {
+	case pending != nil:
+		v := h.vars(h.Device(pending.Device), m.Lang, now)
+		v.Options, _ = h.menu(pending, m.Lang)
+		h.reply(m, "confirm_pending", v, now)
+	case late != nil:
+		h.stale(m, late, now)
 	case h.danger(""):
 		h.reply(m, "help_danger", h.vars(nil, m.Lang, now), now)
 	default:
@@ -119,11 +124,24 @@ func (h *Household) notUnderstood(m *Member, text string, now time.Time) {
 	}
 }
 
+// pending is the confirmation that the person has been asked for and has not given yet.
+func (h *Household) pending(openID string) *Question {
+	for i := range h.Questions {
+		if q := &h.Questions[i]; q.open() && q.Kind == AskConfirm && slices.Contains(q.Asked, openID) {
+			return q
+		}
+	}
+	return nil
+}
+
+// lateFor is how long after a question its words still count as an answer to it that comes too late.
+const lateFor = time.Hour
+
 // late finds the newest question put to the person which the words would have answered, had it still been open.
-func (h *Household) late(openID, text string) *Question {
+func (h *Household) late(openID, text string, now time.Time) *Question {
 	for i := len(h.Questions) - 1; i >= 0; i-- {
 		q := &h.Questions[i]
-		if !q.open() && q.Kind == AskEvent && slices.Contains(q.Asked, openID) && q.option(text) >= 0 {
+		if !q.open() && q.Kind == AskEvent && now.Sub(q.At) < lateFor && slices.Contains(q.Asked, openID) && q.option(text) >= 0 {
 			return q
 		}
 	}
@@ -188,13 +206,6 @@ func state(m *devices.Model, property string, value any, lang string) string {
 // help says honestly that a sentence was not understood, and what this home understands.
 func (h *Household) help(m *Member, now time.Time) {
 	key, v := "help_no_device", h.vars(nil, m.Lang, now)
-	for i := range h.Questions {
-		if q := &h.Questions[i]; q.open() && q.Kind == AskConfirm && slices.Contains(q.Asked, m.OpenID) {
-			v.Options, _ = h.menu(q, m.Lang)
-			h.reply(m, "confirm_pending", v, now)
-			return
-		}
-	}
 	if examples := understand.Examples(h.view(), m.Lang, 3); len(examples) > 0 {
 		key, v.Options = "help", strings.Join(examples, map[bool]string{true: ", ", false: "、"}[m.Lang == "en"])
 	}
