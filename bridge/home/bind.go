@@ -86,21 +86,18 @@ func (h *Household) join(m Member, now time.Time) {
 func (h *Household) brief(m *Member, now time.Time) {
 	for i := range h.Incidents {
 		inc := &h.Incidents[i]
-		d := h.Device(inc.Device)
-		if d == nil || h.model(d) == nil || inc.untold() || inc.Level != devices.Critical && inc.Level != devices.Warning {
+		d, e := h.about(inc)
+		if e == nil || e.Message == "" || inc.untold() || inc.Level != devices.Critical && inc.Level != devices.Warning {
 			continue
 		}
-		n := notice{device: d, incident: inc, level: inc.Level}
+		n := notice{message: e.Message, device: d, incident: inc, level: inc.Level}
 		for j := range h.Questions {
 			if q := &h.Questions[j]; q.open() && q.Incident == inc.ID {
 				q.Asked = append(q.Asked, m.OpenID)
 				n.question = q
 			}
 		}
-		if e, ok := h.model(d).Event(inc.Event); ok && e.Message != "" {
-			n.message = e.Message
-			h.notify(m, n, now)
-		}
+		h.notify(m, n, now)
 	}
 }
 

@@ -70,11 +70,18 @@ func (h *Household) dueHushed(now time.Time) {
 }
 
 func (h *Household) tellAgain(inc *Incident, now time.Time) {
-	d := h.Device(inc.Device)
-	if d == nil || h.model(d) == nil {
-		return
-	}
-	if e, ok := h.model(d).Event(inc.Event); ok {
+	if d, e := h.about(inc); e != nil {
 		h.tell(d, e, inc, now)
 	}
+}
+
+// about finds an incident's device and event; no event if the device, its model or the event is gone.
+func (h *Household) about(inc *Incident) (*Device, *devices.Event) {
+	d := h.Device(inc.Device)
+	if m := h.model(d); m != nil {
+		if e, ok := m.Event(inc.Event); ok {
+			return d, e
+		}
+	}
+	return d, nil
 }

@@ -5,55 +5,21 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
+	"jiaxin/bridge/web/browsertest"
 	"jiaxin/devices"
 )
 
-// browser starts a headless Chromium, or skips. What the page complains of in its console fails the test.
+// browser is a headless Chromium. A refused act is an answer like any other, but the browser complains of every 409.
 func browser(t *testing.T) context.Context {
 	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)), chromedp.NoSandbox)
-	allocator, cancel := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(cancel)
-	ctx, cancel := chromedp.NewContext(allocator)
-	console := chromedp.Console(ctx)
-	var reading sync.WaitGroup
-	reading.Go(func() {
-		for message := range console {
-			// A refused act is an answer like any other, but the browser complains of every 409.
-			if message.Type == chromedp.ConsoleError && strings.Contains(message.String(), "409") {
-				continue
-			}
-			if message.IsException() || message.Type == chromedp.ConsoleError {
-				t.Errorf("the page complains: %s", message)
-			}
-		}
-	})
-	t.Cleanup(func() {
-		cancel()
-		reading.Wait()
-	})
-	return ctx
-}
-
-func chromium(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	t.Skip("no Chromium here: install it (Debian: apt-get install chromium) to have the panel tested")
-	return ""
+	return browsertest.Open(t, "the panel", "409")
 }
 
 // standardHome is a home with one of each standard product, all of them connected.

@@ -7,10 +7,8 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"jiaxin/bridge/web/browsertest"
 	"jiaxin/bridge/wechat/fakewechat"
 )
 
@@ -29,37 +28,9 @@ type tab struct {
 
 func newTab(t *testing.T) *tab {
 	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)), chromedp.NoSandbox)
-	allocator, cancel := chromedp.NewExecAllocator(t.Context(), options...)
+	ctx, cancel := context.WithTimeout(browsertest.Open(t, "the phone page"), 3*time.Minute)
 	t.Cleanup(cancel)
-	limited, stop := context.WithTimeout(allocator, 3*time.Minute)
-	t.Cleanup(stop)
-	ctx, cancel := chromedp.NewContext(limited)
-	console := chromedp.Console(ctx)
-	var reading sync.WaitGroup
-	reading.Go(func() {
-		for message := range console {
-			if message.IsException() || message.Type == chromedp.ConsoleError {
-				t.Errorf("the page complains: %s", message)
-			}
-		}
-	})
-	t.Cleanup(func() {
-		cancel()
-		reading.Wait()
-	})
 	return &tab{t, ctx}
-}
-
-func chromium(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	t.Skip("no Chromium here: install it (Debian: apt-get install chromium) to have the phone page tested")
-	return ""
 }
 
 func test(name string) chromedp.CSS { return chromedp.CSS(`[data-test="` + name + `"]`) }

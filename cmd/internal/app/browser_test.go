@@ -4,14 +4,14 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"jiaxin/bridge/web/browsertest"
 )
 
 // patience is the longest that anything the page should come to show is waited for; only a test that fails takes it.
@@ -25,35 +25,7 @@ type tab struct {
 
 func newTab(t *testing.T) *tab {
 	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)), chromedp.NoSandbox)
-	allocator, cancel := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(cancel)
-	ctx, cancel := chromedp.NewContext(allocator)
-	console := chromedp.Console(ctx)
-	var reading sync.WaitGroup
-	reading.Go(func() {
-		for message := range console {
-			if message.IsException() || message.Type == chromedp.ConsoleError {
-				t.Errorf("the page complains: %s", message)
-			}
-		}
-	})
-	t.Cleanup(func() {
-		cancel()
-		reading.Wait()
-	})
-	return &tab{t, ctx}
-}
-
-func chromium(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	t.Skip("no Chromium here: install it (Debian: apt-get install chromium) to have the demo's page tested")
-	return ""
+	return &tab{t, browsertest.Open(t, "the demo's page")}
 }
 
 // forDocs tells whether the documentation's pictures are to be made anew.

@@ -24,6 +24,7 @@ var floors = map[string]int{
 // parts are packages that belong to one other package, or to tests, and share its floor.
 var parts = map[string]string{
 	"devices/strictyaml": "devices", "broker/brokertest": "broker", "bridge/store/storetest": "bridge/store/bolt",
+	"bridge/web/browsertest": "bridge/web/h5",
 }
 
 // alone are packages which import none of ours, so that they cannot share our mistakes.
